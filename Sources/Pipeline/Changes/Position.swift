@@ -1,0 +1,48 @@
+/// A place in a source's own order. Only the source that made it can read it.
+///
+/// The epoch says in which life of the source the place is meant: after a failover or a restored copy, numbers
+/// repeat and mean other rows, so a position of another epoch is never continued from.
+package struct Position: Hashable, Sendable, CustomStringConvertible {
+  package let epoch: String
+  package let place: String
+
+  package init(epoch: String, place: String) {
+    self.epoch = epoch
+    self.place = place
+  }
+
+  package var description: String { "\(epoch)/\(place)" }
+}
+
+/// A place in the log. Sequences start at 1 and only grow; 0 is before everything.
+package struct LogSequence: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let number: Int64
+  package init(_ number: Int64) { self.number = number }
+  package static let start = LogSequence(0)
+  package static func < (a: LogSequence, b: LogSequence) -> Bool { a.number < b.number }
+  package var description: String { String(number) }
+}
+
+/// Orders what was seen of one record at one end.
+///
+/// A change's stamp grows with each change of the same record (the outbox id drawn under the row's lock; for an API
+/// the moment before the request that saw it). A record that is read carries a stamp taken *before* the read, a
+/// write the stamp it left behind. So a change whose stamp is not above the one a record state remembers may be older
+/// than what Tidemark already knows, and the record is read again instead of trusting the change's image.
+/// That one rule makes late, repeated and backfilled changes safe.
+package struct Stamp: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let number: Int64
+  package init(_ number: Int64) { self.number = number }
+  package static func < (a: Stamp, b: Stamp) -> Bool { a.number < b.number }
+  package var description: String { String(number) }
+}
+
+/// A moment on some system's wall clock, in microseconds since 1970-01-01T00:00:00Z.
+package struct Timestamp: Hashable, Comparable, Sendable {
+  package let microseconds: Int64
+  package init(microseconds: Int64) { self.microseconds = microseconds }
+  package static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
+
+  /// Seconds from `earlier` to this moment; negative when the clocks disagree.
+  package func seconds(since earlier: Timestamp) -> Double { Double(microseconds - earlier.microseconds) / 1e6 }
+}

@@ -1,0 +1,4 @@
+/* What Swift's Glibc module leaves out. */
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>

@@ -1,0 +1,39 @@
+/// A value as SQLite stores it. Text is bytes: SQLite does not check that it is UTF-8.
+package enum SQLiteValue: Hashable, Sendable {
+  case null
+  case integer(Int64)
+  case real(Double)
+  case text([UInt8])
+  case blob([UInt8])
+
+  package static func text(_ string: String) -> SQLiteValue { .text(Array(string.utf8)) }
+
+  package static func text(orNull string: String?) -> SQLiteValue { string.map { .text($0) } ?? .null }
+}
+
+/// A name quoted for SQL text, whatever it contains.
+package func quoted(sqliteIdentifier name: String) -> String {
+  "\"" + name.replacing("\"", with: "\"\"") + "\""
+}
+
+/// A failure SQLite reported. Holds the statement, which never contains values.
+package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The extended result code, https://sqlite.org/rescode.html.
+  package let code: Int32
+  package let message: String
+  package let sql: String
+
+  package init(code: Int32, message: String, sql: String) {
+    self.code = code
+    self.message = message
+    self.sql = sql
+  }
+
+  /// Another connection holds the lock: the same statement may work a moment later.
+  package var isBusy: Bool { code & 0xFF == 5 || code & 0xFF == 6 }
+
+  /// A unique, check, foreign key or not-null rule refused the values.
+  package var isConstraint: Bool { code & 0xFF == 19 }
+
+  package var description: String { "SQLite: \(message) (code \(code)) in: \(sql)" }
+}

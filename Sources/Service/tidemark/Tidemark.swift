@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Tidemark: AsyncParsableCommand {
+  func run() async throws { print("hello") }
+}
