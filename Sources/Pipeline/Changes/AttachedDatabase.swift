@@ -1,0 +1,60 @@
+/// A database whose tables are endpoints and whose capture is one source: its changes are in one commit order.
+package protocol AttachedDatabase: ChangeSource {
+  /// Looks at the tables and at what the role may do, and changes nothing.
+  /// - Returns: everything that stands in the way of capturing and applying, each with its remedy. Empty: all is well.
+  /// - Throws: only if the database cannot be reached.
+  func check(_ tables: [String]) async throws -> [Finding]
+
+  /// The statements that `attach` would run now, in order. Empty when everything is in place.
+  func attachPlan(_ tables: [String]) async throws -> [String]
+
+  /// Installs capture on `tables` and takes it off every other table, in one transaction. Doing it twice changes nothing.
+  func attach(_ tables: [String]) async throws
+
+  /// The statements that `detach` would run now, in order. Empty when nothing is installed.
+  func detachPlan() async throws -> [String]
+
+  /// Removes every trace. Doing it twice changes nothing.
+  func detach() async throws
+
+  /// The table as an endpoint. `name` is as the configuration writes it, with or without a schema.
+  /// - Throws: `Failure` if there is no such table, or it has no key to tell its records by.
+  func table(_ name: String) async throws -> any ChangeTarget
+
+  /// What capture has waiting inside the database and what holds it back.
+  func vitals() async throws -> DatabaseVitals
+}
+
+/// Something `check` found.
+package struct Finding: Sendable, Hashable {
+  package enum Severity: String, Sendable { case error, warning }
+  package var severity: Severity
+  /// The table, role or setting it is about.
+  package var subject: String
+  package var message: String
+  /// What to do: exact SQL where there is some.
+  package var remedy: String?
+
+  package init(_ severity: Severity, _ subject: String, _ message: String, remedy: String? = nil) {
+    self.severity = severity
+    self.subject = subject
+    self.message = message
+    self.remedy = remedy
+  }
+}
+
+/// How capture stands inside an attached database.
+package struct DatabaseVitals: Sendable, Hashable {
+  /// Changes in the outbox that were not released yet.
+  package var outboxChanges: Int64
+  /// Bytes the outbox occupies.
+  package var outboxBytes: Int64
+  /// Age of the oldest open transaction that writes; nil where there is none or the database cannot tell.
+  package var oldestTransaction: Duration?
+
+  package init(outboxChanges: Int64, outboxBytes: Int64, oldestTransaction: Duration?) {
+    self.outboxChanges = outboxChanges
+    self.outboxBytes = outboxBytes
+    self.oldestTransaction = oldestTransaction
+  }
+}
