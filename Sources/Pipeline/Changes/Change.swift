@@ -1,11 +1,22 @@
 /// What happened to a record.
-package enum Operation: UInt8, Sendable, CaseIterable {
+package enum Operation: UInt8, Sendable, CaseIterable, CustomStringConvertible {
   case insert = 1
   case update = 2
   case delete = 3
   case truncate = 4
   /// A row read by a backfill: the state of a record, not an event.
   case read = 5
+
+  /// The word in metrics and listings.
+  package var description: String {
+    switch self {
+    case .insert: "insert"
+    case .update: "update"
+    case .delete: "delete"
+    case .truncate: "truncate"
+    case .read: "read"
+    }
+  }
 }
 
 /// Who made a change.

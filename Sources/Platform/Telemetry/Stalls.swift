@@ -1,0 +1,112 @@
+import Glibc
+import Synchronization
+
+/// A part of the way of a change that can stand still by itself.
+package enum Stage: String, Sendable, Hashable, CaseIterable, Comparable {
+  case capture, pull, log, replay, backfill
+
+  /// In the order a change passes them.
+  package static func < (a: Stage, b: Stage) -> Bool { a.order < b.order }
+
+  private var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}
+
+/// Why a stage has work and makes no progress. The raw value is the label in metrics and the word in `--json`.
+package enum StallReason: String, Sendable, Hashable, CaseIterable {
+  case unreachable
+  case unauthorized
+  case forbidden
+  case rateLimited = "rate_limited"
+  case notAttached = "not_attached"
+  case captureGap = "capture_gap"
+  case schemaChanged = "schema_changed"
+  case budgetReached = "budget_reached"
+  case rejected
+  case recordsHeld = "records_held"
+  case massDelete = "mass_delete"
+  case logFull = "log_full"
+  case logFailed = "log_failed"
+  case logCorrupt = "log_corrupt"
+  case leaseLost = "lease_lost"
+  case paused
+  case noProgress = "no_progress"
+
+  /// What to do about it, as one sentence or two for a person.
+  package var advice: String {
+    switch self {
+    case .unreachable: "The other end does not answer. Check that it runs and that the network lets us through."
+    case .unauthorized: "The credentials were refused. Renew them where the configuration refers to them."
+    case .forbidden: "The role or token may not do this. `tidemark check` prints the rights that are missing."
+    case .rateLimited: "The application asked us to slow down. Nothing to do; raise its limit if this lasts."
+    case .notAttached: "Capture is not installed on the tables. Run `tidemark attach`."
+    case .captureGap: "Some changes were not seen. A backfill of the unseen range heals it; see `tidemark status`."
+    case .schemaChanged: "A table or object changed its shape. Adapt the link's fields, then `tidemark attach`."
+    case .budgetReached: "Capture gave way to protect the database. Free space or raise the budget; a backfill follows."
+    case .rejected: "The target refuses what the link sends. `tidemark dead-letters` shows what and why."
+    case .recordsHeld: "Records wait for an earlier change that cannot be delivered. See `tidemark dead-letters`."
+    case .massDelete: "Unusually many deletes came at once. Look at them, then `tidemark resume` to let them through."
+    case .logFull: "There is no space left for the log. Free some on its disk; nothing is lost meanwhile."
+    case .logFailed: "The log could not be written. Check its disk and the rights on its directory, then restart."
+    case .logCorrupt: "A part of the log is damaged. `tidemark verify` names the range; a backfill replaces it."
+    case .leaseLost: "Another node owns this now. Nothing to do if that node works."
+    case .paused: "It was paused by hand. `tidemark resume` lets it go on."
+    case .noProgress: "It has work and does not advance. `tidemark explain` on a waiting record says more."
+    }
+  }
+}
+
+/// Where something stands still: a stage of a source (`shop`), a link (`customers`) or the log.
+struct StallPlace: Hashable, Sendable {
+  let stage: Stage
+  let name: String
+}
+
+/// A stage that stands still.
+package struct Stall: Sendable, Hashable {
+  package let stage: Stage
+  /// The source, link or log it is about.
+  package let name: String
+  package let reason: StallReason
+  /// What happened, without row values or secrets.
+  package let detail: String?
+  /// Since when it stands still for this reason: microseconds since 1970-01-01T00:00:00Z.
+  package let sinceMicroseconds: Int64
+}
+
+extension Telemetry {
+  /// Reports that a stage stands still. A stage stands still for one reason at a time: a new one takes the place of
+  /// the last, the same one again keeps its beginning.
+  package func stall(
+    _ stage: Stage, _ name: some CustomStringConvertible, _ reason: StallReason, detail: String? = nil
+  ) {
+    let place = StallPlace(stage: stage, name: name.description)
+    let now = Self.wallClockMicroseconds()
+    let previous = stalled.withLock { stalled in
+      let previous = stalled[place]
+      let since = previous?.reason == reason ? previous?.sinceMicroseconds : nil
+      stalled[place] = Stall(
+        stage: stage, name: place.name, reason: reason, detail: detail, sinceMicroseconds: since ?? now)
+      return previous
+    }
+    if let previous, previous.reason != reason { stalledGauge(place, previous.reason).set(0) }
+    stalledGauge(place, reason).set(1)
+  }
+
+  /// Reports that a stage moves again, or has nothing to do. Costs little when it never stood still.
+  package func clear(_ stage: Stage, _ name: some CustomStringConvertible) {
+    let place = StallPlace(stage: stage, name: name.description)
+    guard let stall = stalled.withLock({ $0.removeValue(forKey: place) }) else { return }
+    stalledGauge(place, stall.reason).set(0)
+  }
+
+  /// Everything that stands still, in the order a change passes the stages, then by name.
+  package var stalls: [Stall] {
+    stalled.withLock { Array($0.values) }.sorted { ($0.stage, $0.name) < ($1.stage, $1.name) }
+  }
+
+  private static func wallClockMicroseconds() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1_000
+  }
+}
