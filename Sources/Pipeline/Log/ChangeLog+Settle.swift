@@ -2,14 +2,6 @@ package import Changes
 import JSON
 import SQLite
 
-/// A settlement that waits for its commit. Whoever is resumed with `lead` commits for all that gathered meanwhile.
-struct GatheredSettlement {
-  enum Turn { case lead, committed }
-
-  let settlement: Settlement
-  let continuation: CheckedContinuation<Turn, any Error>
-}
-
 extension ChangeLog {
   /// Where replay of a link goes on.
   package func replayWatermark(of link: LinkName, _ direction: Direction) async throws -> LogSequence {
@@ -21,52 +13,30 @@ extension ChangeLog {
     }
   }
 
+  /// Counts the failed commits. Whoever settles names the term in which it read its watermark.
+  package nonisolated var term: Int { settlements.term }
+
   /// Remembers how a change ended: watermark, record state, base, waiting, dead letter and conflicts in one
-  /// transaction. Settlements that arrive while another commits share the next commit, in order of arrival.
-  /// - Parameter term: the `term` of the log when the caller read its watermark.
+  /// transaction. Settlements that arrive while another commits share the next commit.
+  ///
+  /// Calls from one actor are committed in the order in which they were made, whatever else is awaited meanwhile.
   /// - Throws: `LogError.commitFailed` if nothing of it counts; the caller starts again from the watermark.
-  package func settle(_ settlement: Settlement, term: Int) async throws {
-    guard term == self.term else { throw LogError.commitFailed("an earlier transaction failed") }
-    guard isCommitting else {
-      isCommitting = true
-      return try await commit([settlement])
+  package nonisolated func settle(_ settlement: Settlement, term: Int) async throws {
+    guard try await settlements.join(settlement, term: term) == .lead else { return }
+    let group = settlements.takeGroup()
+    do {
+      try await commit([settlement] + group.map(\.settlement))
+    } catch {
+      let failure = LogError.commitFailed("\(error)")
+      settlements.fail(group, with: failure)
+      throw failure
     }
-    let turn = try await withCheckedThrowingContinuation { continuation in
-      gathered.append(GatheredSettlement(settlement: settlement, continuation: continuation))
-    }
-    if turn == .lead {
-      let group = gathered
-      gathered = []
-      do {
-        try await commit([settlement] + group.map(\.settlement))
-        for member in group { member.continuation.resume(returning: .committed) }
-      } catch {
-        for member in group { member.continuation.resume(throwing: error) }
-        throw error
-      }
-    }
+    settlements.succeed(group)
   }
 
-  /// Commits, then hands the lead to the settlement that has waited longest.
   private func commit(_ settlements: [Settlement]) async throws {
-    defer {
-      if gathered.isEmpty {
-        isCommitting = false
-      } else {
-        gathered.removeFirst().continuation.resume(returning: .lead)
-      }
-    }
-    do {
-      try await writer.transaction { session in
-        for settlement in settlements { try Self.settle(settlement, session) }
-      }
-    } catch {
-      // A later settlement must not move a watermark past one that failed.
-      term += 1
-      let failure = LogError.commitFailed("\(error)")
-      for member in gathered { member.continuation.resume(throwing: failure) }
-      gathered = []
-      throw failure
+    try await writer.transaction { session in
+      for settlement in settlements { try Self.settle(settlement, session) }
     }
   }
 

@@ -20,12 +20,7 @@ package actor ChangeLog {
   let reader: SQLiteConnection
   private let lease: WriterLease?
 
-  /// Settlements that wait for the commit under way to end; they share the next one.
-  var gathered: [GatheredSettlement] = []
-  var isCommitting = false
-  /// Grows when a commit fails: whoever reckoned with it must start again from the watermarks.
-  package internal(set) var term = 0
-
+  nonisolated let settlements = SettlementQueue()
   private var subscribers: [Int: (endpoint: EndpointName, continuation: AsyncStream<Void>.Continuation)] = [:]
   private var subscriptions = 0
 
