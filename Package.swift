@@ -129,7 +129,11 @@ let package = Package(
         "Changes", "JSON", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite", "HTTP", "YAML",
         "Sandbox",
       ]),
-    tests("Service", ["Changes", "Config", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log"]),
+    tests(
+      "Service",
+      [
+        "Changes", "Config", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log", hummingbird, logging,
+      ]),
     tests("System", ["JSON", "HTTP", "Log", "SQLite", "Postgres"]),
   ]
 )
