@@ -70,8 +70,8 @@ let pipeline: [Target] = [
   room(
     "Pipeline", "Replay",
     ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", collections, algorithms, logging, lifecycle]),
-  room("Pipeline", "Backfill", ["Changes", "Log", "Telemetry", logging, lifecycle]),
-  room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping"]),
+  room("Pipeline", "Backfill", ["JSON", "Changes", "Log", "Telemetry", logging, lifecycle]),
+  room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping", "Replay"]),
 ]
 
 let endpoints: [Target] = [

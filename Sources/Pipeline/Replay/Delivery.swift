@@ -32,6 +32,7 @@ struct Delivery: Sendable {
   let direction: Direction
   let log: ChangeLog
 
+  private var translation: Translation { Translation(link: link.name, mapping: link.mapping, log: log) }
   private var source: Side { direction.source }
   private var target: Side { direction.target }
 
@@ -44,7 +45,7 @@ struct Delivery: Sendable {
     if isEcho(change, state) { return .settled(.init(ending: .echo)) }
     let seen = try await sourceRecord(change, state)
     do throws(Unmappable) {
-      let fields = try await fields(seen.object, at: source)
+      let fields = try await translation.fields(seen.object, at: source)
       return try await write(seen, fields, logged, state)
     } catch .waits(let reference) {
       return .waits(for: reference)
@@ -120,7 +121,7 @@ struct Delivery: Sendable {
   private func match(_ fields: JSONObject) async throws(Unmappable) -> Assumption {
     let wanted = fields.filter { link.match.contains($0) }
     guard !wanted.isEmpty, wanted.members.allSatisfy({ !$0.value.isNull }) else { return .target(nil) }
-    let shape = try await shape(wanted, for: target)
+    let shape = try await translation.shape(wanted, for: target)
     let found = try await reading { try await link[target].target.find(shape) }
     switch found.count {
     case 0: return .target(nil)
@@ -136,7 +137,7 @@ struct Delivery: Sendable {
   }
 
   private func assumedTarget(_ record: Record?, fallback: RecordKey? = nil) async throws(Unmappable) -> Target? {
-    guard let record, let fields = try await fields(record.fields, at: target) else { return nil }
+    guard let record, let fields = try await translation.fields(record.fields, at: target) else { return nil }
     return Target(
       key: record.key, fields: fields, version: record.version, stamp: record.stamp, changedAt: record.modifiedAt,
       isRead: true)
@@ -159,13 +160,14 @@ struct Delivery: Sendable {
     switch round.action {
     case .nothing: return nil
     case .create(let fields):
-      var shape = try await shape(fields, for: target)
+      var shape = try await translation.shape(fields, for: target)
       if target == .local, let column = link.idColumn { shape[column] = round.seen.key.values.first }
       // A record that existed at the target comes back under its old key where the target lets us choose.
       return Write(.create, key: target == .local ? key : nil, fields: shape, expected: nil, idempotencyKey: token)
     case .update(let changes):
       return Write(
-        .update, key: key, fields: try await shape(changes, for: target), expected: try await expected(round),
+        .update, key: key, fields: try await translation.shape(changes, for: target),
+        expected: try await expected(round),
         idempotencyKey: token)
     case .delete:
       return Write(.delete, key: key, fields: [:], expected: try await expected(round), idempotencyKey: token)
@@ -174,7 +176,7 @@ struct Delivery: Sendable {
 
   private func expected(_ round: Round) async throws(Unmappable) -> Write.Known? {
     guard let assumed = round.assumed else { return nil }
-    return Write.Known(version: assumed.version, fields: try await shape(assumed.fields, for: target))
+    return Write.Known(version: assumed.version, fields: try await translation.shape(assumed.fields, for: target))
   }
 
   /// The write is done. What the target made of it counts, not what was sent.
@@ -182,7 +184,7 @@ struct Delivery: Sendable {
     var after: JSONObject?
     if case .delete = round.action {
     } else {
-      after = try await fields(applied.after, at: target) ?? round.intended
+      after = try await translation.fields(applied.after, at: target) ?? round.intended
     }
     var settled = round.settled(after: .init(applied: applied, fields: after))
     if case .create = round.action, source == .local, let column = link.idColumn, var state = settled.state {

@@ -1,21 +1,32 @@
-import Changes
-import JSON
-import Log
-import Mapping
+package import Changes
+package import JSON
+package import Log
+package import Mapping
 
 /// Why a record could not be brought into the other side's shape.
-enum Unmappable: Error {
+package enum Unmappable: Error {
+  /// It refers to a record that is not known at both sides yet.
   case waits(RecordReference)
   case refused(Failure)
   /// Reading an end or the log failed on the way.
   case unreadable(any Error)
 }
 
-extension Delivery {
+/// Brings records of a link into canonical form and into the shape of a side. References are looked up in the log.
+package struct Translation: Sendable {
+  private let link: LinkName
+  private let mapping: FieldMapping
+  private let log: ChangeLog
+
+  package init(link: LinkName, mapping: FieldMapping, log: ChangeLog) {
+    self.link = link
+    self.mapping = mapping
+    self.log = log
+  }
+
   /// The linked fields of a record in canonical form. References are told by the local side's key values.
-  func fields(_ object: JSONObject?, at side: Side) async throws(Unmappable) -> JSONObject? {
+  package func fields(_ object: JSONObject?, at side: Side) async throws(Unmappable) -> JSONObject? {
     guard let object else { return nil }
-    let mapping = link.mapping
     switch side {
     case .local: return try mapped { () throws(MappingFailure) in try mapping.fields(fromLocal: object) }
     case .remote:
@@ -28,7 +39,6 @@ extension Delivery {
 
   /// Some linked fields in the shape of one side.
   func shape(_ fields: JSONObject, for side: Side) async throws(Unmappable) -> JSONObject {
-    let mapping = link.mapping
     switch side {
     case .local: return mapping.local(fields)
     case .remote:
@@ -36,14 +46,6 @@ extension Delivery {
       return try mapped { () throws(MappingFailure) in
         try mapping.remote(fields) { known[MappedReference(link: $0, value: $1)] }
       }
-    }
-  }
-
-  func reading<Value: Sendable>(_ body: () async throws -> Value) async throws(Unmappable) -> Value {
-    do {
-      return try await body()
-    } catch {
-      throw .unreadable(error)
     }
   }
 
@@ -66,12 +68,21 @@ extension Delivery {
     } catch .unresolved(let reference, let side) {
       throw .waits(RecordReference(link: reference.link, side: side, key: Self.key(reference, side)))
     } catch {
-      throw .refused(Failure(code: "mapping", message: "link \(link.name): \(error)"))
+      throw .refused(Failure(code: "mapping", message: "link \(link): \(error)"))
     }
   }
 
   /// An object's id is text whatever the API writes it as; a local key keeps its type.
   private static func key(_ reference: MappedReference, _ side: Side) -> RecordKey {
     RecordKey(side == .remote ? .string(reference.value.plainText) : reference.value)
+  }
+}
+
+/// Runs a read whose failure says that an end (or the log) cannot be read.
+func reading<Value: Sendable>(_ body: () async throws -> Value) async throws(Unmappable) -> Value {
+  do {
+    return try await body()
+  } catch {
+    throw .unreadable(error)
   }
 }
