@@ -58,7 +58,7 @@ import Testing
 
   @Test func aRepeatedIdempotencyKeyGivesTheFirstAnswerAgain() async throws {
     let api = Client()
-    let key = try #require(HTTPField.Name("Idempotency-Key"))
+    let key = try #require(HTTPFields.Element.Name("Idempotency-Key"))
     let first = try await api(.post, "/api/contacts", ["name": "Ada"], [key: "k1"])
     let again = try await api(.post, "/api/contacts", ["name": "Ada"], [key: "k1"])
     #expect(again?.body == first?.body)

@@ -36,7 +36,7 @@ final class SandboxResponder: Sendable {
       _ = api(path, request, body)
       return nil
     case .status(let status, let seconds):
-      let retry = seconds.map { HTTPFields([HTTPField(name: .retryAfter, value: String($0))]) }
+      let retry = seconds.map { [.retryAfter: String($0)] as HTTPFields }
       return Self.response(.problem(status, "Fault", "This fault was asked for."), retry ?? [:])
     case .slow(let milliseconds): try await Task.sleep(for: .milliseconds(milliseconds))
     case nil: break
@@ -116,7 +116,7 @@ final class SandboxResponder: Sendable {
     }
   }
 
-  private static let idempotencyKey = HTTPField.Name("Idempotency-Key")
+  private static let idempotencyKey = HTTPFields.Element.Name("Idempotency-Key")
 
   private static func newEpoch() -> String { String(UInt32.random(in: .min ... .max), radix: 16) }
 

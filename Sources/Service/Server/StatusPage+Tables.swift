@@ -1,0 +1,95 @@
+import Changes
+
+/// The lower half of the status page.
+extension StatusPage {
+  func sources(_ kind: StatusReport.Source.Kind, _ title: String) -> HTML {
+    let sources = report.sources.filter { $0.kind == kind }
+    guard !sources.isEmpty else { return "" }
+    let isDatabase = kind == .database
+    let rows = sources.map { source -> [Cell] in
+      let common: [Cell] = [
+        Cell("Name", "<b>\(source.name)</b>"),
+        Cell("State", "<span class=\"pill \(source.state.rawValue)\">\(source.state.rawValue)</span>"),
+        Cell("Capture lag", "\(ShownText.seconds(source.captureLagSeconds))", isNumber: true),
+      ]
+      let own: [Cell] =
+        isDatabase
+        ? [
+          Cell("Outbox", "\(ShownText.count(source.outboxChanges))", isNumber: true),
+          Cell("Oldest transaction", "\(ShownText.seconds(source.oldestTransactionSeconds))", isNumber: true),
+        ] : []
+      return common + own + [Cell("Watermark", "<code>\(source.watermark ?? "–")</code>")]
+    }
+    return table(title, rows)
+  }
+
+  var conflicts: HTML {
+    table(
+      "Recent conflicts",
+      report.conflicts.map { conflict in
+        [
+          Cell("Link", "\(conflict.link)"), Cell("Record", "<code>\(conflict.key)</code>"),
+          Cell("Fields", "\(conflict.fields.joined(separator: ", "))"),
+          Cell(
+            "Outcome", "<span class=\"\(conflict.resolution == "open" ? "bad" : "")\">\(conflict.resolution)</span>"),
+          Cell("When", time(conflict.at)),
+        ]
+      })
+  }
+
+  var deadLetters: HTML {
+    table(
+      "Dead letters",
+      report.deadLetters.map { letter in
+        [
+          Cell("Link", "\(letter.link) <small>\(letter.direction)</small>"),
+          Cell("Record", "<code>\(letter.key)</code>"), Cell("Reason", "\(letter.reason)"),
+          Cell("When", time(letter.at)),
+        ]
+      })
+  }
+
+  var footer: HTML {
+    """
+    <footer>Log <code>\(report.log.path)</code>, \(ShownText.bytes(report.log.bytes)), sequence \
+    \(ShownText.count(report.log.first.number)) to \(ShownText.count(report.log.last.number)) · \
+    <time datetime="\(report.generatedAt.text)">\(String(report.generatedAt.text.dropFirst(11).prefix(8))) UTC</time> · \
+    <a href="/metrics">metrics</a> · <a href="/api/v1/status">JSON</a></footer>
+    """
+  }
+
+  private func time(_ moment: Timestamp) -> HTML {
+    "<time datetime=\"\(moment.text)\">\(ShownText.age(moment, at: report.generatedAt))</time>"
+  }
+
+  /// One cell; its head becomes its label where the table is too narrow for columns.
+  private struct Cell {
+    let head: String
+    let body: HTML
+    let isNumber: Bool
+
+    init(_ head: String, _ body: HTML, isNumber: Bool = false) {
+      self.head = head
+      self.body = body
+      self.isNumber = isNumber
+    }
+
+    var style: HTML { isNumber ? " class=\"number\"" : "" }
+  }
+
+  /// Nothing at all without rows.
+  private func table(_ title: String, _ rows: [[Cell]]) -> HTML {
+    guard let first = rows.first else { return "" }
+    let heads = HTML(joining: first.map { "<th scope=\"col\"\($0.style)>\($0.head)</th>" })
+    let body = HTML(
+      joining: rows.map { row in
+        let cells = HTML(joining: row.map { "<td\($0.style) data-head=\"\($0.head)\">\($0.body)</td>" })
+        return "<tr>\(cells)</tr>\n"
+      })
+    return """
+      <section><h2>\(title)</h2><table><thead><tr>\(heads)</tr></thead><tbody>
+      \(body)</tbody></table></section>
+
+      """
+  }
+}

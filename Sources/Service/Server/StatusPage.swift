@@ -1,0 +1,118 @@
+import Changes
+
+/// The status page: one document that needs nothing else, for a wide screen, a phone, by day and by night.
+struct StatusPage {
+  let report: StatusReport
+  /// Random for each answer; lets this page's own style and script run and no other (CSP level 3).
+  let nonce: String
+
+  var html: HTML {
+    """
+    <!doctype html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <meta name="referrer" content="no-referrer">
+    <title>\(title)</title>
+    <link rel="icon" href="data:,">
+    <noscript><meta http-equiv="refresh" content="10"></noscript>
+    <style nonce="\(nonce)">\(StatusPageStyle.css)</style>
+    </head>
+    <body>
+    <main>
+    \(header)\(tiles)\(attention)\(links)\(sources(.database, "Databases"))\(sources(.connector, "Connectors"))\
+    \(conflicts)\(deadLetters)\(footer)
+    </main>
+    <p id="lost" role="status" hidden>No answer from Tidemark; what you see is old.</p>
+    <script nonce="\(nonce)">\(StatusPageStyle.script)</script>
+    </body>
+    </html>
+
+    """
+  }
+
+  private var title: String { "Tidemark: \(report.state.rawValue)" }
+
+  private var header: HTML {
+    let uptime = report.service.uptime.map { ", up \(ShownText.seconds($0 / .seconds(1)))" } ?? ""
+    return """
+      <header>
+      <svg viewBox="0 0 32 32" width="36" height="36" aria-hidden="true"><rect width="32" height="32" rx="8"/>\
+      <path d="M5 13q3.7-5 7.3 0t7.4 0 7.3 0M5 20q3.7-5 7.3 0t7.4 0 7.3 0"/></svg>
+      <div><h1>Tidemark</h1><p>\(report.service.version)\(uptime)</p></div>
+      \(pill(report.state))
+      </header>
+
+      """
+  }
+
+  private var tiles: HTML {
+    let ways = report.links.flatMap { [$0.push, $0.pull].compactMap { $0 } }
+    let lag = (ways.map(\.replayLagSeconds) + report.sources.compactMap(\.captureLagSeconds)).max() ?? 0
+    let open = report.links.reduce(0) { $0 + $1.conflictsOpen }
+    let dead = report.links.reduce(0) { $0 + $1.deadLetters }
+    return """
+      <section class="tiles" aria-label="Summary">
+      \(tile("Furthest behind", ShownText.seconds(lag), isBad: lag >= 60))
+      \(tile("Pending changes", ShownText.count(ways.reduce(0) { $0 + $1.pendingChanges }), isBad: false))
+      \(tile("Open conflicts", ShownText.count(open), isBad: open > 0))
+      \(tile("Dead letters", ShownText.count(dead), isBad: dead > 0))
+      </section>
+
+      """
+  }
+
+  private func tile(_ name: String, _ value: String, isBad: Bool) -> HTML {
+    "<div class=\"tile\(isBad ? " bad" : "")\"><span>\(name)</span><b>\(value)</b></div>"
+  }
+
+  private func pill(_ state: StatusReport.State) -> HTML {
+    "<span class=\"pill \(state.rawValue)\">\(state.rawValue)</span>"
+  }
+
+  private var attention: HTML {
+    let items = report.standstills.map { name, standstill -> HTML in
+      let since = standstill.since.map { " · since \(ShownText.age($0, at: report.generatedAt))" } ?? ""
+      return """
+        <li><h3>\(name) <small>\(standstill.stage) · \(standstill.reason.replacing("_", with: " "))\(since)</small></h3>
+        <p>\(standstill.detail ?? "")</p><p class="advice">\(standstill.advice)</p></li>
+
+        """
+    }
+    return items.isEmpty
+      ? "" : "<section class=\"attention\"><h2>Needs attention</h2><ul>\(HTML(joining: items))</ul></section>\n"
+  }
+
+  private var links: HTML {
+    let cards = report.links.map { link -> HTML in
+      let arrow = ["push": "→", "pull": "←"][link.direction] ?? "⇄"
+      return """
+        <article class="card"><div class="top"><h3>\(link.name)</h3>\(pill(link.state))</div>
+        <p class="ends"><code>\(link.local)</code> <i title="\(link.direction)">\(arrow)</i> <code>\(link.remote)</code></p>
+        \(way("Push", link.push))\(way("Pull", link.pull))
+        <p class="foot"><span class="\(link.conflictsOpen > 0 ? "bad" : "")">\
+        \(ShownText.count(link.conflictsOpen)) open conflicts</span>\
+        <span>\(ShownText.count(link.conflictsTotal)) in all</span>\
+        <span class="\(link.deadLetters > 0 ? "bad" : "")">\(ShownText.count(link.deadLetters)) dead letters</span></p>
+        </article>
+
+        """
+    }
+    let body: HTML = cards.isEmpty ? "<p class=\"none\">No links yet.</p>" : HTML(joining: cards)
+    return "<section><h2>Links</h2><div class=\"cards\">\(body)</div></section>\n"
+  }
+
+  private func way(_ name: String, _ way: StatusReport.Way?) -> HTML {
+    guard let way else { return "" }
+    return """
+      <dl class="\(way.stalled == nil ? "" : "stuck")"><dt>\(name)</dt>
+      <dd><b>\(ShownText.seconds(way.replayLagSeconds))</b> lag</dd>
+      <dd><b>\(ShownText.count(way.pendingChanges))</b> pending</dd>
+      <dd><b>\(ShownText.count(way.waiting))</b> waiting</dd>
+      <dd><b>\(ShownText.count(way.deliveredTotal))</b> delivered</dd></dl>
+
+      """
+  }
+}

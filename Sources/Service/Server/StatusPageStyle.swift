@@ -1,0 +1,83 @@
+/// How the status page looks, and the few lines that keep it fresh.
+enum StatusPageStyle {
+  static let css: HTML = """
+
+    :root { --ground: #f3f6f8; --paper: #fff; --ink: #14242e; --soft: #5a6d78; --line: #dde5ea; --sea: #0d6e83;
+      --good: #17743f; --good-ground: #def3e5; --warn: #8a5300; --warn-ground: #fdeecd; --bad: #b3261e;
+      --bad-ground: #fce4e1 }
+    @media (prefers-color-scheme: dark) { :root { --ground: #0c151b; --paper: #142129; --ink: #e4edf1;
+      --soft: #92a6b1; --line: #24353f; --sea: #58bfd3; --good: #74d99b; --good-ground: #12341f; --warn: #f0be62;
+      --warn-ground: #3a2c0d; --bad: #ff938a; --bad-ground: #431b18 } }
+    * { box-sizing: border-box; margin: 0 }
+    body { background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+      font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
+    main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1.25rem 2rem }
+    header { display: flex; align-items: center; gap: .75rem }
+    header .pill { margin-left: auto; font-size: .95rem }
+    header p, small, .foot, footer { color: var(--soft); font-weight: 400; font-size: .82rem }
+    h1 { font-size: 1.3rem; line-height: 1.2; letter-spacing: -.01em }
+    h2 { font-size: .78rem; letter-spacing: .06em; text-transform: uppercase; color: var(--soft);
+      margin: 1.75rem 0 .6rem }
+    h3 { font-size: 1rem }
+    code { font: .86em ui-monospace, monospace }
+    svg rect { fill: var(--sea) } svg path { fill: none; stroke: var(--paper); stroke-width: 2.4; stroke-linecap: round }
+    .pill { border-radius: 1rem; padding: .1rem .65rem; font-size: .8rem; font-weight: 600; white-space: nowrap;
+      background: var(--warn-ground); color: var(--warn) }
+    .pill.running { background: var(--good-ground); color: var(--good) }
+    .pill.stalled, .pill.stopped { background: var(--bad-ground); color: var(--bad) }
+    .bad { color: var(--bad); font-weight: 600 }
+    .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin-top: 1.25rem }
+    .tile, .card, table, .attention li { background: var(--paper); border: 1px solid var(--line);
+      border-radius: .65rem }
+    .tile { padding: .7rem .9rem } .tile span { display: block; color: var(--soft); font-size: .82rem;
+      font-weight: 400 } .tile b { font-size: 1.45rem; font-weight: 600; line-height: 1.3 }
+    .attention ul { list-style: none; padding: 0; display: grid; gap: .6rem }
+    .attention li { padding: .7rem 1rem; border-left: .3rem solid var(--bad) }
+    .advice { color: var(--soft) }
+    .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(25rem, 100%), 1fr)); gap: .75rem }
+    .card { padding: .85rem 1rem } .top { display: flex; justify-content: space-between; gap: .5rem }
+    .ends { color: var(--soft); margin-bottom: .5rem } .ends i { color: var(--sea); font-style: normal;
+      font-weight: 700; padding: 0 .2rem }
+    dl { display: grid; grid-template-columns: 3rem repeat(4, 1fr); border-top: 1px solid var(--line);
+      padding: .4rem 0; gap: .25rem; align-items: end } dt { color: var(--soft); align-self: center }
+    dd { color: var(--soft); font-size: .78rem; line-height: 1.3 } dd b { display: block; color: var(--ink);
+      font-size: .98rem } .stuck dt, .stuck dd:nth-of-type(1) b { color: var(--bad) }
+    .foot { border-top: 1px solid var(--line); padding-top: .45rem; display: flex; flex-wrap: wrap; gap: .1rem .9rem }
+    table { width: 100%; border-collapse: separate; border-spacing: 0 }
+    th { text-align: left; font-size: .78rem; font-weight: 500; color: var(--soft) }
+    th, td { padding: .45rem 1rem; vertical-align: baseline }
+    td { border-top: 1px solid var(--line) } .number { text-align: right }
+    footer { margin-top: 1.75rem } a { color: var(--sea) } .none { color: var(--soft) }
+    #lost { position: fixed; inset: auto 0 0; padding: .6rem 1rem; text-align: center; background: var(--bad-ground);
+      color: var(--bad); font-weight: 600 }
+    @media (max-width: 40rem) {
+      main { padding: 1rem .8rem 1.5rem } .tiles { grid-template-columns: 1fr 1fr; gap: .5rem }
+      thead { display: none } tr { display: block; padding: .5rem .9rem } tr + tr { border-top: 1px solid var(--line) }
+      td, td.number { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .12rem 0;
+        text-align: right }
+      td::before { content: attr(data-head); color: var(--soft); flex: none }
+      dl { grid-template-columns: repeat(4, 1fr) } dt { grid-column: 1 / -1 }
+    }
+
+    """
+
+  /// Fetches the page again while somebody looks at it, and says so when no answer comes.
+  static let script: HTML = """
+
+    const lost = document.getElementById("lost");
+    async function refresh() {
+      if (document.hidden) return;
+      try {
+        const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(4000) });
+        if (!answer.ok) throw new Error(answer.status);
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        document.title = page.title;
+        document.querySelector("main").replaceWith(page.querySelector("main"));
+        lost.hidden = true;
+      } catch { lost.hidden = false; }
+    }
+    setInterval(refresh, 5000);
+    document.addEventListener("visibilitychange", refresh);
+
+    """
+}

@@ -1,0 +1,144 @@
+import Changes
+import JSON
+
+/// The parts of a report to JSON and back, member by member.
+extension StatusReport.Service {
+  var json: JSONValue {
+    [
+      "running": .bool(isRunning), "pid": .optional(processID), "version": .string(version),
+      "uptime_seconds": .measured(uptime.map { $0 / .seconds(1) }),
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      isRunning: try members.bool("running"), processID: members.optional("pid", \.integerValue),
+      version: try members.string("version"),
+      uptime: members.optional("uptime_seconds") { Double($0.text) }.map { .seconds($0) })
+  }
+}
+
+extension StatusReport.Log {
+  var json: JSONValue {
+    [
+      "path": .string(path), "bytes": .integer(bytes), "first_sequence": .integer(first.number),
+      "last_sequence": .integer(last.number),
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      path: try members.string("path"), bytes: try members.integer("bytes"),
+      first: LogSequence(try members.integer("first_sequence")),
+      last: LogSequence(try members.integer("last_sequence")))
+  }
+}
+
+extension StatusReport.Standstill {
+  var json: JSONValue {
+    [
+      "stage": .string(stage), "reason": .string(reason), "advice": .string(advice), "detail": .optional(detail),
+      "since": since?.json ?? .null,
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      stage: try members.string("stage"), reason: try members.string("reason"), advice: try members.string("advice"),
+      detail: members.optional("detail", \.stringValue), since: members.optional("since", Timestamp.init(json:)))
+  }
+}
+
+extension StatusReport.Source {
+  var json: JSONValue {
+    [
+      "name": .string(name), "kind": .string(kind.rawValue), "state": .string(state.rawValue),
+      "capture_lag_seconds": .measured(captureLagSeconds), "watermark": .optional(watermark),
+      "outbox_changes": .optional(outboxChanges), "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
+      "stalled": stalled?.json ?? .null,
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    let kind = try members.string("kind")
+    self.init(
+      name: try members.string("name"), kind: Kind(rawValue: kind) ?? .database, state: try members.state())
+    captureLagSeconds = members.optional("capture_lag_seconds") { Double($0.text) }
+    watermark = members.optional("watermark", \.stringValue)
+    outboxChanges = members.optional("outbox_changes", \.integerValue)
+    oldestTransactionSeconds = members.optional("oldest_transaction_seconds") { Double($0.text) }
+    stalled = try members.object("stalled", StatusReport.Standstill.init(members:))
+  }
+}
+
+extension StatusReport.Link {
+  var json: JSONValue {
+    [
+      "name": .string(name), "local": .string(local), "remote": .string(remote), "direction": .string(direction),
+      "state": .string(state.rawValue), "push": push?.json ?? .null, "pull": pull?.json ?? .null,
+      "conflicts_open": .integer(conflictsOpen), "conflicts_total": .integer(conflictsTotal),
+      "dead_letters": .integer(deadLetters),
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      name: try members.string("name"), local: try members.string("local"), remote: try members.string("remote"),
+      direction: try members.string("direction"), state: try members.state())
+    push = try members.object("push", StatusReport.Way.init(members:))
+    pull = try members.object("pull", StatusReport.Way.init(members:))
+    conflictsOpen = try members.integer("conflicts_open")
+    conflictsTotal = try members.integer("conflicts_total")
+    deadLetters = try members.integer("dead_letters")
+  }
+}
+
+extension StatusReport.Way {
+  var json: JSONValue {
+    [
+      "pending_changes": .integer(pendingChanges), "replay_lag_seconds": .measured(replayLagSeconds),
+      "delivered_total": .integer(deliveredTotal), "watermark": .integer(watermark.number),
+      "waiting": .integer(waiting), "stalled": stalled?.json ?? .null,
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      pendingChanges: try members.integer("pending_changes"),
+      replayLagSeconds: try members.number("replay_lag_seconds"),
+      deliveredTotal: try members.integer("delivered_total"),
+      watermark: LogSequence(try members.integer("watermark")), waiting: try members.integer("waiting"),
+      stalled: try members.object("stalled", StatusReport.Standstill.init(members:)))
+  }
+}
+
+extension StatusReport.Conflict {
+  var json: JSONValue {
+    [
+      "id": .integer(id), "link": .string(link), "key": .string(key),
+      "fields": .array(fields.map { .string($0) }), "resolution": .string(resolution), "at": at.json,
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      id: try members.integer("id"), link: try members.string("link"), key: try members.string("key"),
+      fields: members.optional("fields", \.arrayValue)?.compactMap(\.stringValue) ?? [],
+      resolution: try members.string("resolution"), at: try members.time("at"))
+  }
+}
+
+extension StatusReport.DeadLetter {
+  var json: JSONValue {
+    [
+      "id": .integer(id), "link": .string(link), "direction": .string(direction), "key": .string(key),
+      "reason": .string(reason), "at": at.json,
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      id: try members.integer("id"), link: try members.string("link"), direction: try members.string("direction"),
+      key: try members.string("key"), reason: try members.string("reason"), at: try members.time("at"))
+  }
+}

@@ -1,0 +1,185 @@
+package import Changes
+
+/// How everything stands at one moment: what `/api/v1/status`, the status page and `tidemark status` show.
+/// Holds no row values beyond keys and field names, and no secrets.
+package struct StatusReport: Sendable, Hashable {
+  package enum State: String, Sendable, Hashable, CaseIterable {
+    case running, starting, paused, stalled, stopped
+  }
+
+  /// The worst of everything below: stalled before starting before paused before running.
+  package var state: State
+  package var generatedAt: Timestamp
+  package var service: Service
+  package var log: Log
+  package var sources: [Source] = []
+  package var links: [Link] = []
+  /// The most recent first.
+  package var conflicts: [Conflict] = []
+  /// The most recent first.
+  package var deadLetters: [DeadLetter] = []
+
+  package init(state: State, generatedAt: Timestamp, service: Service, log: Log) {
+    self.state = state
+    self.generatedAt = generatedAt
+    self.service = service
+    self.log = log
+  }
+
+  /// The process that answers, or that was found not to run.
+  package struct Service: Sendable, Hashable {
+    package var isRunning: Bool
+    package var processID: Int64?
+    package var version: String
+    package var uptime: Duration?
+
+    package init(isRunning: Bool, processID: Int64? = nil, version: String, uptime: Duration? = nil) {
+      self.isRunning = isRunning
+      self.processID = processID
+      self.version = version
+      self.uptime = uptime
+    }
+  }
+
+  package struct Log: Sendable, Hashable {
+    /// Without credentials.
+    package var path: String
+    package var bytes: Int64
+    package var first: LogSequence
+    package var last: LogSequence
+
+    package init(path: String, bytes: Int64, first: LogSequence, last: LogSequence) {
+      self.path = path
+      self.bytes = bytes
+      self.first = first
+      self.last = last
+    }
+  }
+
+  /// Why a stage stands still. `reason` and `advice` are those of the telemetry's stall reasons.
+  package struct Standstill: Sendable, Hashable {
+    package var stage: String
+    package var reason: String
+    package var advice: String
+    package var detail: String?
+    package var since: Timestamp?
+
+    package init(stage: String, reason: String, advice: String, detail: String? = nil, since: Timestamp? = nil) {
+      self.stage = stage
+      self.reason = reason
+      self.advice = advice
+      self.detail = detail
+      self.since = since
+    }
+  }
+
+  /// A database, or one object of a connector.
+  package struct Source: Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable { case database, connector }
+
+    package var name: String
+    package var kind: Kind
+    package var state: State
+    package var captureLagSeconds: Double?
+    package var watermark: String?
+    package var outboxChanges: Int64?
+    package var oldestTransactionSeconds: Double?
+    package var stalled: Standstill?
+
+    package init(name: String, kind: Kind, state: State) {
+      self.name = name
+      self.kind = kind
+      self.state = state
+    }
+  }
+
+  package struct Link: Sendable, Hashable {
+    package var name: String
+    package var local: String
+    package var remote: String
+    /// As configured: `push`, `pull` or `both`.
+    package var direction: String
+    package var state: State
+    package var push: Way?
+    package var pull: Way?
+    package var conflictsOpen: Int64 = 0
+    package var conflictsTotal: Int64 = 0
+    package var deadLetters: Int64 = 0
+
+    package init(name: String, local: String, remote: String, direction: String, state: State) {
+      self.name = name
+      self.local = local
+      self.remote = remote
+      self.direction = direction
+      self.state = state
+    }
+  }
+
+  /// One direction of a link.
+  package struct Way: Sendable, Hashable {
+    package var pendingChanges: Int64
+    package var replayLagSeconds: Double
+    package var deliveredTotal: Int64
+    package var watermark: LogSequence
+    /// Changes held back by an earlier one.
+    package var waiting: Int64
+    package var stalled: Standstill?
+
+    package init(
+      pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, watermark: LogSequence,
+      waiting: Int64 = 0, stalled: Standstill? = nil
+    ) {
+      self.pendingChanges = pendingChanges
+      self.replayLagSeconds = replayLagSeconds
+      self.deliveredTotal = deliveredTotal
+      self.watermark = watermark
+      self.waiting = waiting
+      self.stalled = stalled
+    }
+  }
+
+  package struct Conflict: Sendable, Hashable {
+    package var id: Int64
+    package var link: String
+    package var key: String
+    package var fields: [String]
+    /// `open`, or how it was settled.
+    package var resolution: String
+    package var at: Timestamp
+
+    package init(id: Int64, link: String, key: String, fields: [String], resolution: String, at: Timestamp) {
+      self.id = id
+      self.link = link
+      self.key = key
+      self.fields = fields
+      self.resolution = resolution
+      self.at = at
+    }
+  }
+
+  package struct DeadLetter: Sendable, Hashable {
+    package var id: Int64
+    package var link: String
+    package var direction: String
+    package var key: String
+    package var reason: String
+    package var at: Timestamp
+
+    package init(id: Int64, link: String, direction: String, key: String, reason: String, at: Timestamp) {
+      self.id = id
+      self.link = link
+      self.direction = direction
+      self.key = key
+      self.reason = reason
+      self.at = at
+    }
+  }
+}
+
+extension StatusReport {
+  /// Everything that stands still, with what it is about, sources before links.
+  package var standstills: [(name: String, standstill: Standstill)] {
+    sources.compactMap { source in source.stalled.map { (source.name, $0) } }
+      + links.flatMap { link in [link.push, link.pull].compactMap { way in way?.stalled.map { (link.name, $0) } } }
+  }
+}
