@@ -110,16 +110,21 @@ struct Round: Sendable {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
     let there = after.map(\.fields) ?? assumed?.fields
+    var base: JSONObject?
+    if let fields, let there { base = agreed(state?.base, fields, there) }
+
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
     source.see(seen.stamp)
     var target = RecordState.End(key: targetKey, stamp: state?[direction.target].stamp)
     target.version = after.map(\.applied.version) ?? assumed?.version
+    // A version stands for the base it went with: naming it for anything else would let a conditional write pass over
+    // what the side really holds.
+    if fields != base { source.version = state?[direction.source].version }
+    if there != base { target.version = state?[direction.target].version }
     // What the target made of our write differs from what was meant: its echo is then a change like any other.
     let isAsIntended = after == nil || after?.fields == intended
     if isAsIntended { target.see(after?.applied.stamp ?? assumed?.stamp) }
 
-    var base: JSONObject?
-    if let fields, let there { base = agreed(state?.base, fields, there) }
     let isAgreed = fields == there
     let (local, remote) = direction == .push ? (source, target) : (target, source)
     return RecordState(local: local, remote: remote, base: base, isAgreed: isAgreed, sequence: logged.sequence)
