@@ -1,0 +1,105 @@
+package import Changes
+package import Config
+import Connectors
+import HTTP
+import Log
+package import PostgresDatabase
+package import Replay
+package import SQLiteDatabase
+
+/// The parts a configuration names, made and connected to each other: databases, objects, links.
+package struct Assembly: Sendable {
+  package let configuration: Configuration
+  package let databases: [String: any AttachedDatabase]
+  package let links: [Link]
+  let objects: [EndpointName: RemoteObject]
+
+  /// Opens every database and connector of the configuration.
+  /// - Throws: `Failure`, or what a database's client says, for the first part that cannot be made.
+  package init(_ configuration: Configuration) async throws {
+    self.configuration = configuration
+    var databases: [String: any AttachedDatabase] = [:]
+    for database in configuration.databases {
+      databases[database.name] = try await Self.open(database, tables: configuration.tables(of: database.name))
+    }
+    self.databases = databases
+    objects = try Self.objects(configuration)
+    var links: [Link] = []
+    for link in configuration.links {
+      guard let database = databases[link.table.system], let object = objects[link.object] else { continue }
+      let table = try await database.table(link.table.name)
+      links.append(
+        Link(
+          name: link.name, local: .init(name: link.table, target: table),
+          remote: .init(name: link.object, target: object), mapping: link.mapping, match: link.match,
+          policy: link.policy, isTwoWay: link.directions.count == 2, idColumn: link.idColumn))
+    }
+    self.links = links
+  }
+
+  /// Opens one database of a configuration.
+  package static func open(
+    _ database: Configuration.Database, tables: [String]
+  ) async throws -> any AttachedDatabase {
+    switch database.kind {
+    case .sqlite(let path): try await SQLiteDatabase(name: database.name, path: path, tables: tables)
+    case .postgres(let url): try await PostgresDatabase(name: database.name, url: url.value, tables: tables)
+    }
+  }
+
+  package func link(_ name: LinkName) -> Link? { links.first { $0.name == name } }
+
+  /// A table linked to two objects is one table; an object pulled by two links is one source.
+  private static func objects(_ configuration: Configuration) throws -> [EndpointName: RemoteObject] {
+    let client = HTTPClient()
+    var objects: [EndpointName: RemoteObject] = [:]
+    for connector in configuration.connectors {
+      let api = try connector.make(client)
+      for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
+        let every = configuration.links.filter { $0.object == link.object }.map(\.pullEvery).min() ?? link.pullEvery
+        objects[link.object] = try api.object(link.object.name, pollEvery: every)
+      }
+    }
+    return objects
+  }
+}
+
+extension Configuration {
+  /// The tables of a database that links name, each once.
+  package func tables(of database: String) -> [String] {
+    var tables: [String] = []
+    for link in links where link.table.system == database && !tables.contains(link.table.name) {
+      tables.append(link.table.name)
+    }
+    return tables
+  }
+
+  /// The tables whose changes are to be captured: those of links that push.
+  package func capturedTables(of database: String) -> [String] {
+    tables(of: database).filter { table in
+      links.contains {
+        $0.table == EndpointName(system: database, name: table) && $0.directions.contains(.push)
+      }
+    }
+  }
+
+  /// The objects whose changes are to be pulled.
+  package var pulledObjects: Set<EndpointName> {
+    Set(links.filter { $0.directions.contains(.pull) }.map(\.object))
+  }
+}
+
+extension Configuration.Connector {
+  /// - Throws: `Problems` of the manifest, or `Failure`.
+  func make(_ client: HTTPClient) throws -> Connectors.Connector {
+    try Connectors.Connector(
+      name: name, manifest: try manifest(), baseURL: url, auth: auth.mapValues(\.value), client: client)
+  }
+
+  private func manifest() throws -> Manifest {
+    switch use {
+    case .named(let name): try Manifest.named(name)
+    case .file(let path): try Manifest(path: path)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import Backfill
+import Capture
+package import Changes
+package import Config
+import Connectors
+package import Log
+package import Logging
+import Replay
+package import Server
+import ServiceLifecycle
+package import Telemetry
+
+/// `tidemark run`: the loops of every source and link, the backfills, the figures and the server, as one group.
+package struct ReplicationService: Sendable {
+  /// In-flight requests get this long to end; what they leave is taken up at the next start.
+  private static let longestShutdown = Duration.seconds(8)
+
+  package let assembly: Assembly
+  package let log: ChangeLog
+  package let telemetry: Telemetry
+  package let logger: Logger
+
+  package init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
+    self.assembly = assembly
+    self.log = log
+    self.telemetry = telemetry
+    self.logger = logger
+  }
+
+  /// Runs until SIGINT or SIGTERM, or until a part fails for good.
+  /// - Parameter onListening: called once with the port of the server.
+  package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
+    try await requestInitialBackfills()
+    // A group stops in reverse: the server first, then the sources, then what they feed.
+    let services = replays() + [backfills()] + captures() + [upkeep()] + [server(onListening)]
+    var configuration = ServiceGroupConfiguration(
+      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
+    configuration.maximumGracefulShutdownDuration = Self.longestShutdown
+    try await ServiceGroup(configuration: configuration).run()
+  }
+
+  /// What both sides already hold when a link is new is brought together once.
+  private func requestInitialBackfills() async throws {
+    for link in assembly.configuration.links where link.directions.contains(.push) {
+      let known = try await log.backfills(of: link.name)
+      if !known.contains(where: { $0.side == .local }) {
+        try await log.requestBackfill(of: link.name, .local, reason: "initial")
+      }
+    }
+  }
+
+  private func captures() -> [any Service] {
+    let configuration = assembly.configuration
+    let databases: [any ChangeSource] = configuration.databases.compactMap { database in
+      configuration.capturedTables(of: database.name).isEmpty ? nil : assembly.databases[database.name]
+    }
+    let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
+    return (databases + objects).map { source in
+      CaptureLoop(source, into: log, telemetry: telemetry, logger: logger) { gap in try await heal(gap) }
+    }
+  }
+
+  /// What capture did not see is read again: every table of the source that a link pushes.
+  private func heal(_ gap: CaptureGap) async throws {
+    for link in assembly.configuration.links where link.table.system == gap.source.description {
+      guard link.directions.contains(.push) else { continue }
+      let isAsked = try await log.backfills(of: link.name).contains { $0.side == .local && $0.state == .requested }
+      if !isAsked { try await log.requestBackfill(of: link.name, .local, reason: gap.reason) }
+    }
+  }
+
+  private func replays() -> [any Service] {
+    assembly.links.flatMap { link in
+      let locks = RecordLocks()
+      let directions = assembly.configuration.links.first { $0.name == link.name }?.directions ?? []
+      return directions.map { direction in
+        ReplayLoop(link, direction, log: log, locks: locks, telemetry: telemetry, logger: logger)
+      }
+    }
+  }
+
+  private func backfills() -> any Service {
+    let ends = assembly.links.flatMap { link in
+      Side.allCases.map { side in
+        BackfillEnd(link: link.name, side: side, endpoint: link[side].name, reader: link[side].target)
+      }
+    }
+    return BackfillLoop(ends, log: log, telemetry: telemetry, logger: logger)
+  }
+
+  private func upkeep() -> any Service {
+    Upkeep(assembly, log: log, telemetry: telemetry, logger: logger)
+  }
+
+  private func server(_ onListening: @escaping @Sendable (Int) async -> Void) -> any Service {
+    let http = assembly.configuration.http
+    var configuration = StatusServerConfiguration(host: http.host, port: http.port, logger: logger)
+    configuration.token = http.token?.value
+    let reporter = StatusReporter(assembly.configuration, log: log, telemetry: telemetry)
+    return StatusServer(
+      configuration: configuration, telemetry: telemetry, status: { try await reporter.report() },
+      webhook: webhookJudge, onListening: onListening)
+  }
+
+  /// A webhook is a hint: signed as it should be, it makes the connector's objects be listed at once.
+  private var webhookJudge: WebhookJudge {
+    let connectors = assembly.configuration.connectors
+    let objects = assembly.objects
+    return { name, headers, body in
+      guard let connector = connectors.first(where: { $0.name == name }), let secret = connector.webhookSecret else {
+        return .unknownConnector
+      }
+      let now = Timestamp.now.microseconds / 1_000_000
+      switch verifyStandardWebhook(headers: headers, body: body, secret: secret.value, now: now) {
+      case .refused: return .refused
+      case .accepted:
+        for (endpoint, object) in objects where endpoint.system == name { object.wake() }
+        return .queued
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Changes
+package import Config
+import Glibc
+package import Log
+package import Server
+package import Telemetry
+
+/// Tells how everything stands, from the log alone; with the telemetry of a running service also why it stands still.
+package struct StatusReporter: Sendable {
+  /// How many conflicts and dead letters a report lists.
+  private static let recent = 20
+
+  private let configuration: Configuration
+  private let log: ChangeLog
+  private let telemetry: Telemetry?
+  private let started = ContinuousClock.now
+
+  /// - Parameter telemetry: nil when the report is made beside the service, or without one.
+  package init(_ configuration: Configuration, log: ChangeLog, telemetry: Telemetry?) {
+    self.configuration = configuration
+    self.log = log
+    self.telemetry = telemetry
+  }
+
+  package func report() async throws -> StatusReport {
+    let now = Timestamp.now
+    let stalls = telemetry?.stalls ?? []
+    let figures = try await log.figures()
+    var report = StatusReport(
+      state: telemetry == nil ? .stopped : .running, generatedAt: now, service: service(),
+      log: .init(path: log.path, bytes: figures.bytes, first: figures.first, last: figures.last))
+    report.sources = try await sources(stalls)
+    for link in configuration.links { report.links.append(try await self.link(link, stalls, now)) }
+    report.conflicts = try await log.conflicts(openOnly: false, limit: Self.recent).map(Self.conflict)
+    report.deadLetters = try await log.deadLetters(limit: Self.recent).map(Self.deadLetter)
+    if telemetry != nil, !report.standstills.isEmpty { report.state = .stalled }
+    return report
+  }
+
+  private func service() -> StatusReport.Service {
+    StatusReport.Service(
+      isRunning: telemetry != nil, processID: telemetry == nil ? nil : Int64(getpid()), version: tidemarkVersion,
+      uptime: telemetry == nil ? nil : ContinuousClock.now - started)
+  }
+
+  private func sources(_ stalls: [Stall]) async throws -> [StatusReport.Source] {
+    var sources: [StatusReport.Source] = []
+    let databases = configuration.databases.map(\.name).filter { !configuration.capturedTables(of: $0).isEmpty }
+    for (name, kind) in databases.map({ ($0, StatusReport.Source.Kind.database) })
+      + configuration.pulledObjects.map({ ("\($0)", .connector) }).sorted(by: { $0.0 < $1.0 })
+    {
+      let stall = stalls.first { $0.stage == .capture && $0.name == name }
+      var source = StatusReport.Source(
+        name: name, kind: kind, state: stall != nil ? .stalled : telemetry == nil ? .stopped : .running)
+      source.stalled = stall.map(Self.standstill)
+      if let telemetry {
+        source.captureLagSeconds = telemetry.captureLag(source: name).value
+        if kind == .database {
+          source.outboxChanges = Int64(telemetry.outboxChanges(database: name).value)
+          source.oldestTransactionSeconds = telemetry.oldestTransaction(database: name).value
+        }
+      }
+      source.watermark = try await log.figures(of: SourceName(name))?.watermark.description
+      sources.append(source)
+    }
+    return sources
+  }
+
+  private func link(_ link: Configuration.Link, _ stalls: [Stall], _ now: Timestamp) async throws -> StatusReport.Link {
+    let stall = stalls.first { $0.stage == .replay && $0.name == link.name.description }
+    var report = StatusReport.Link(
+      name: link.name.description, local: link.table.description, remote: link.object.description,
+      direction: link.directions.count == 2 ? "both" : link.directions.map(\.description).joined(),
+      state: stall != nil ? .stalled : telemetry == nil ? .stopped : .running)
+    for direction in link.directions {
+      let endpoint = direction == .push ? link.table : link.object
+      let figures = try await log.figures(of: link.name, direction, endpoint: endpoint)
+      let way = StatusReport.Way(
+        pendingChanges: figures.pending + figures.waiting, replayLagSeconds: figures.lag(at: now),
+        deliveredTotal: (figures.endings[.delivered] ?? 0) + (figures.endings[.merged] ?? 0),
+        watermark: figures.watermark, waiting: figures.waiting, stalled: stall.map(Self.standstill))
+      if direction == .push { report.push = way } else { report.pull = way }
+      report.deadLetters += figures.deadLetters
+    }
+    (report.conflictsOpen, report.conflictsTotal) = try await log.openConflicts(of: link.name)
+    return report
+  }
+
+  private static func standstill(_ stall: Stall) -> StatusReport.Standstill {
+    StatusReport.Standstill(
+      stage: stall.stage.rawValue, reason: stall.reason.rawValue, advice: stall.reason.advice, detail: stall.detail,
+      since: Timestamp(microseconds: stall.sinceMicroseconds))
+  }
+
+  private static func conflict(_ conflict: ConflictRecord) -> StatusReport.Conflict {
+    let winner = conflict.winner.map { $0 == .local ? "database" : "application" }
+    return StatusReport.Conflict(
+      id: conflict.id, link: conflict.link.description,
+      key: (try? RecordKey(encoded: conflict.localKey))?.description ?? conflict.localKey,
+      fields: conflict.field.map { [$0] } ?? [],
+      resolution: winner.map { "\($0) won by \(conflict.policy)" } ?? "open", at: conflict.metAt)
+  }
+
+  private static func deadLetter(_ letter: DeadLetter) -> StatusReport.DeadLetter {
+    StatusReport.DeadLetter(
+      id: letter.id, link: letter.link.description, direction: letter.direction.description,
+      key: (try? RecordKey(encoded: letter.key))?.description ?? letter.key, reason: letter.failure.description,
+      at: letter.diedAt)
+  }
+}

@@ -1,0 +1,86 @@
+import Changes
+import Log
+import Logging
+import Replay
+import ServiceLifecycle
+import Telemetry
+
+/// What has to be done now and then: figures for the metrics, a look at the databases, and the log's retention.
+struct Upkeep: Service {
+  /// Settled changes stay this long, for `explain` and for looking back.
+  private static let retention = Duration.seconds(7 * 86_400)
+  private static let figuresEvery = Duration.seconds(1)
+  private static let vitalsEvery = 5
+  private static let retentionEvery = 600
+
+  private let assembly: Assembly
+  private let log: ChangeLog
+  private let telemetry: Telemetry
+  private let logger: Logger
+
+  init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
+    self.assembly = assembly
+    self.log = log
+    self.telemetry = telemetry
+    self.logger = logger
+  }
+
+  func run() async throws {
+    var round = 0
+    while !Task.isCancelled, !Task.isShuttingDownGracefully {
+      do {
+        try await publishFigures()
+        if round % Self.vitalsEvery == 0 { await publishVitals() }
+        if round % Self.retentionEvery == 0 { try await removeSettled() }
+      } catch {
+        logger.warning("the figures could not be read: \(error)")
+      }
+      round += 1
+      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.figuresEvery) }
+    }
+  }
+
+  private func publishFigures() async throws {
+    for link in assembly.links {
+      var dead: Int64 = 0
+      var waiting: Int64 = 0
+      for direction in assembly.directions(of: link.name) {
+        let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
+        telemetry.pendingChanges(link: link.name, direction: direction).set(Double(figures.pending + figures.waiting))
+        telemetry.replayLag(link: link.name, direction: direction).set(figures.lag(at: .now))
+        dead += figures.deadLetters
+        waiting += figures.waiting
+      }
+      telemetry.deadLetters(link: link.name).set(Double(dead))
+      telemetry.waitingChanges(link: link.name).set(Double(waiting))
+    }
+  }
+
+  private func publishVitals() async {
+    for (name, database) in assembly.databases {
+      guard let vitals = try? await database.vitals() else { continue }
+      telemetry.outboxChanges(database: name).set(Double(vitals.outboxChanges))
+      telemetry.captureLagBytes(source: name).set(Double(vitals.outboxBytes))
+      telemetry.oldestTransaction(database: name).set(vitals.oldestTransaction.map { $0 / .seconds(1) } ?? 0)
+    }
+  }
+
+  private func removeSettled() async throws {
+    let readers = assembly.links.flatMap { link in
+      assembly.directions(of: link.name).map { (link: link.name, direction: $0, endpoint: link[$0.source].name) }
+    }
+    let removed = try await log.removeSettled(olderThan: Self.retention, readers: readers)
+    if removed > 0 { logger.info("removed \(removed) settled blocks older than \(Self.retention) from the log") }
+  }
+}
+
+extension Assembly {
+  func directions(of link: LinkName) -> Set<Direction> {
+    configuration.links.first { $0.name == link }?.directions ?? []
+  }
+}
+
+extension ReplayFigures {
+  /// Age of the oldest change that its target has not acknowledged; 0 when there is none.
+  package func lag(at now: Timestamp) -> Double { oldestCommit.map { max(0, now.seconds(since: $0)) } ?? 0 }
+}
