@@ -76,7 +76,9 @@ let pipeline: [Target] = [
 
 let endpoints: [Target] = [
   room("Endpoints", "PostgresDatabase", ["Changes", "JSON", "Migrations", "Postgres"]),
-  room("Endpoints", "SQLiteDatabase", ["Changes", "JSON", "Migrations", "SQLite", "CLinux"], settings: memorySafe),
+  room(
+    "Endpoints", "SQLiteDatabase", ["Blocking", "Changes", "JSON", "Migrations", "SQLite", "CLinux"],
+    settings: memorySafe),
   room("Endpoints", "Connectors", ["Changes", "JSON", "YAML", "HTTP", "Manifests", crypto]),
 ]
 

@@ -13,4 +13,7 @@ package struct Migration: Sendable {
 package enum Migrations {
   /// The log (SQLite).
   package static let log = [Migration(1, PackageResources._001_log_sql)]
+
+  /// The outbox in an attached SQLite database. Its statements are divided by a semicolon at the end of a line.
+  package static let sqlite = [Migration(1, PackageResources._001_outbox_sql)]
 }
