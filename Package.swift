@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 /// For the few targets that hold C handles: every unsafe expression is marked.
 let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
+let algorithms: Target.Dependency = .product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
@@ -65,10 +66,12 @@ let pipeline: [Target] = [
   room("Pipeline", "Log", ["Changes", "JSON", "Migrations", "SQLite"]),
   room("Pipeline", "Mapping", ["Changes", "JSON"]),
   room("Pipeline", "Reconcile", ["Changes", "JSON"]),
-  room("Pipeline", "Capture", ["Changes", "Log", "Telemetry", logging]),
-  room("Pipeline", "Replay", ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", logging]),
-  room("Pipeline", "Backfill", ["Changes", "Log", "Telemetry", logging]),
-  room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping"]),
+  room("Pipeline", "Capture", ["Changes", "Log", "Telemetry", logging, lifecycle]),
+  room(
+    "Pipeline", "Replay",
+    ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", collections, algorithms, logging, lifecycle]),
+  room("Pipeline", "Backfill", ["JSON", "Changes", "Log", "Telemetry", logging, lifecycle]),
+  room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping", "Replay"]),
 ]
 
 let endpoints: [Target] = [
@@ -100,6 +103,7 @@ let package = Package(
   products: [.executable(name: "tidemark", targets: ["tidemark"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -1,7 +1,16 @@
 /// One numbered step of a schema, embedded from the `.sql` file beside this one.
 package struct Migration: Sendable {
   package let number: Int
-  package let name: String
   package let sql: String
+
+  init(_ number: Int, _ bytes: [UInt8]) {
+    self.number = number
+    self.sql = String(decoding: bytes, as: UTF8.self)
+  }
 }
-let probe = PackageResources._001_log_sql
+
+/// Every schema Tidemark installs, each forward only: a step is never changed once it has been released.
+package enum Migrations {
+  /// The log (SQLite).
+  package static let log = [Migration(1, PackageResources._001_log_sql)]
+}

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A place in a source's own order. Only the source that made it can read it.
 ///
 /// The epoch says in which life of the source the place is meant: after a failover or a restored copy, numbers
@@ -42,6 +44,18 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   package let microseconds: Int64
   package init(microseconds: Int64) { self.microseconds = microseconds }
   package static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
+
+  /// This machine's wall clock.
+  package static var now: Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+  }
+
+  package func advanced(by duration: Duration) -> Timestamp {
+    let (seconds, attoseconds) = duration.components
+    return Timestamp(microseconds: microseconds + seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+  }
 
   /// Seconds from `earlier` to this moment; negative when the clocks disagree.
   package func seconds(since earlier: Timestamp) -> Double { Double(microseconds - earlier.microseconds) / 1e6 }

@@ -1,0 +1,26 @@
+import Changes
+import Logging
+import Telemetry
+
+extension CaptureLoop {
+  /// A batch that is complete as of an instant leaves nothing committed before it outside the log.
+  func measure(_ batch: ChangeBatch, _ now: ContinuousClock.Instant) {
+    for change in batch.changes {
+      telemetry.changes(endpoint: change.endpoint, operation: change.operation).increment()
+    }
+    guard batch.completeAsOf != nil || batch.changes.isEmpty else {
+      let oldest = batch.changes.last?.committedAt ?? .now
+      telemetry.captureLag(source: source.name).set(max(0, Timestamp.now.seconds(since: oldest)))
+      return
+    }
+    telemetry.captureLag(source: source.name).set(0)
+    telemetry.clear(.capture, source.name)
+  }
+
+  /// Capture stands still and will try again.
+  func report(_ error: any Error) {
+    let reason: StallReason = error is CaptureGap ? .captureGap : .unreachable
+    telemetry.stall(.capture, source.name, reason, detail: "\(error)")
+    logger.warning("capture of \(source.name) is interrupted: \(error)")
+  }
+}

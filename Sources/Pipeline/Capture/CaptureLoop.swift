@@ -1,0 +1,86 @@
+package import Changes
+package import Log
+package import Logging
+import ServiceLifecycle
+package import Telemetry
+
+/// Source → log: one loop for both directions.
+///
+/// The order of two lines is the promise (DESIGN, invariant 1): a batch is durable in the log before the source may
+/// forget it. Whatever fails, the loop starts again from the watermark the log holds.
+package struct CaptureLoop: Service {
+  /// Moving the watermark without changes costs an fsync and saves only re-reading a little: not more often than this.
+  private static let idleWatermark = Duration.seconds(10)
+  private static let longestPause = Duration.seconds(15)
+
+  let source: any ChangeSource
+  private let log: ChangeLog
+  let telemetry: Telemetry
+  let logger: Logger
+  private let heal: @Sendable (CaptureGap) async throws -> Void
+
+  /// - Parameter heal: makes sure that what the gap hides is read again (by a backfill) before capture goes on.
+  package init(
+    _ source: any ChangeSource, into log: ChangeLog, telemetry: Telemetry, logger: Logger,
+    heal: @escaping @Sendable (CaptureGap) async throws -> Void
+  ) {
+    self.source = source
+    self.log = log
+    self.telemetry = telemetry
+    self.logger = logger
+    self.heal = heal
+  }
+
+  package func run() async throws {
+    var pause = Duration.milliseconds(100)
+    while !Task.isCancelled, !Task.isShuttingDownGracefully {
+      do {
+        try await capture { pause = .milliseconds(100) }
+      } catch is CancellationError {
+        return
+      } catch let gap as CaptureGap {
+        try await cross(gap)
+      } catch {
+        report(error)
+        let wait = pause
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+        pause = min(pause * 2, Self.longestPause)
+      }
+    }
+  }
+
+  private func capture(succeeded: () -> Void) async throws {
+    let clock = ContinuousClock()
+    var position = try await log.captureWatermark(of: source.name)
+    var moved = clock.now
+    while !Task.isCancelled, !Task.isShuttingDownGracefully {
+      let after = position
+      let batch = try await cancelWhenGracefulShutdown { try await source.next(after: after) }
+      let isWorthAWrite = after == nil || moved.duration(to: clock.now) > Self.idleWatermark
+      if !batch.changes.isEmpty || (batch.through != after && isWorthAWrite) {
+        try await log.append(batch, from: source.name)
+        try await source.release(through: batch.through)
+        moved = clock.now
+      }
+      position = batch.through
+      measure(batch, clock.now)
+      succeeded()
+    }
+  }
+
+  /// What was not seen is asked for first; only then does the watermark jump over it.
+  private func cross(_ gap: CaptureGap) async throws {
+    logger.warning("\(gap)")
+    do {
+      try await heal(gap)
+      if let resume = gap.resume {
+        try await log.append(ChangeBatch([], through: resume), from: source.name)
+      } else {
+        report(gap)
+        try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+      }
+    } catch is CancellationError {
+      return
+    }
+  }
+}

@@ -1,0 +1,102 @@
+package import Changes
+import SQLite
+
+/// More changes than this are split over several blocks: a reader decodes a block as a whole.
+private let changesInBlock = 1000
+
+extension ChangeLog {
+  /// Puts a batch and the capture watermark that covers it on disk, in one transaction (DESIGN, invariant 1).
+  /// - Returns: the last sequence of the log afterwards.
+  @discardableResult
+  package func append(_ batch: ChangeBatch, from source: SourceName) async throws -> LogSequence {
+    let end = try await writer.transaction { session in
+      let end = try Self.appendBlocks(batch.changes, from: source, session)
+      try session.execute(
+        """
+        INSERT INTO capture_watermarks (source, epoch, place, changes, updated_at) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, place = excluded.place,
+          changes = changes + excluded.changes, updated_at = excluded.updated_at
+        """,
+        [
+          .text(source.description), .text(batch.through.epoch), .text(batch.through.place),
+          .integer(Int64(batch.changes.count)), .integer(Timestamp.now.microseconds),
+        ])
+      return end
+    }
+    ring(Set(batch.changes.map(\.endpoint)))
+    return end
+  }
+
+  /// Puts the rows of a backfill's chunk on disk together with the place where the next chunk starts.
+  package func append(
+    _ reads: [Change], from source: SourceName, of backfill: Backfill, next: Position?
+  ) async throws {
+    try await writer.transaction { session in
+      try Self.appendBlocks(reads, from: source, session)
+      try session.execute(
+        """
+        UPDATE backfills SET epoch = ?, place = ?, rows = rows + ?, state = ?, updated_at = ? WHERE id = ?
+        """,
+        [
+          .text(orNull: next?.epoch), .text(orNull: next?.place), .integer(Int64(reads.count)),
+          .text(next == nil ? Backfill.State.done.rawValue : Backfill.State.running.rawValue),
+          .integer(Timestamp.now.microseconds), .integer(backfill.id),
+        ])
+    }
+    ring(Set(reads.map(\.endpoint)))
+  }
+
+  /// Where capture of a source goes on; nil if it never captured anything.
+  package func captureWatermark(of source: SourceName) async throws -> Position? {
+    try await reader.run { session in
+      try session.first(
+        "SELECT epoch, place FROM capture_watermarks WHERE source = ?", [.text(source.description)]
+      ) { Position(epoch: $0.string(0), place: $0.string(1)) }
+    }
+  }
+
+  /// The sequence is drawn inside the transaction, so that blocks become visible in the order of their sequences.
+  @discardableResult
+  private static func appendBlocks(
+    _ changes: [Change], from source: SourceName, _ session: SQLiteSession
+  ) throws -> LogSequence {
+    var end = try session.first("SELECT last_sequence FROM log_end") { $0.integer(0) } ?? 0
+    guard !changes.isEmpty else { return LogSequence(end) }
+    for start in stride(from: 0, to: changes.count, by: changesInBlock) {
+      let block = changes[start..<min(start + changesInBlock, changes.count)]
+      try appendBlock(block, after: end, from: source, session)
+      end += Int64(block.count)
+    }
+    try session.execute("UPDATE log_end SET last_sequence = ?", [.integer(end)])
+    return LogSequence(end)
+  }
+
+  private static func appendBlock(
+    _ changes: ArraySlice<Change>, after end: Int64, from source: SourceName, _ session: SQLiteSession
+  ) throws {
+    var frames: [UInt8] = []
+    var hashes: [UInt8] = []
+    var endpoints: [EndpointName: (changes: Int64, oldest: Int64)] = [:]
+    for (offset, change) in changes.enumerated() {
+      BlockCodec.append(LoggedChange(sequence: LogSequence(end + 1 + Int64(offset)), change: change), to: &frames)
+      let hash = keyHash(change.key)
+      for shift in stride(from: 0, to: 32, by: 8) { hashes.append(UInt8(truncatingIfNeeded: hash >> UInt32(shift))) }
+      let known = endpoints[change.endpoint] ?? (0, .max)
+      endpoints[change.endpoint] = (known.changes + 1, min(known.oldest, change.committedAt.microseconds))
+    }
+    try session.execute(
+      """
+      INSERT INTO blocks (first_sequence, last_sequence, source, appended_at, key_hashes, frames)
+      VALUES (?, ?, ?, ?, ?, ?)
+      """,
+      [
+        .integer(end + 1), .integer(end + Int64(changes.count)), .text(source.description),
+        .integer(Timestamp.now.microseconds), .blob(hashes), .blob(frames),
+      ])
+    for (endpoint, figures) in endpoints {
+      try session.execute(
+        "INSERT INTO block_endpoints (endpoint, first_sequence, changes, oldest_commit) VALUES (?, ?, ?, ?)",
+        [.text(endpoint.description), .integer(end + 1), .integer(figures.changes), .integer(figures.oldest)])
+    }
+  }
+}

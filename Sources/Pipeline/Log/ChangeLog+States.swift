@@ -1,0 +1,60 @@
+package import Changes
+import JSON
+import SQLite
+
+extension ChangeLog {
+  /// What is known of the record that has `key` at `side`; nil if the link never met it.
+  package func state(of link: LinkName, _ side: Side, key: RecordKey) async throws -> RecordState? {
+    let column = side == .local ? "local_key" : "remote_key"
+    return try await reader.run { session in
+      try session.first(
+        """
+        SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
+        FROM record_states WHERE link = ? AND \(column) = ?
+        """, [.text(link.description), .text(key.encoded)], Self.state)
+    }
+  }
+
+  /// Everything known of a link's records, in local key order; `visit` sees one at a time.
+  package func states(of link: LinkName, limit: Int = .max) async throws -> [RecordState] {
+    try await reader.run { session in
+      try session.all(
+        """
+        SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
+        FROM record_states WHERE link = ? ORDER BY local_key LIMIT ?
+        """, [.text(link.description), .integer(Int64(limit))], Self.state)
+    }
+  }
+
+  private static func state(_ row: SQLiteRow) throws -> RecordState {
+    func end(_ column: Int) throws -> RecordState.End {
+      RecordState.End(
+        key: try RecordKey(encoded: row.string(column)), version: row.optionalString(column + 1),
+        stamp: row.isNull(column + 2) ? nil : Stamp(row.integer(column + 2)))
+    }
+    return RecordState(
+      local: try end(0), remote: try end(3),
+      base: row.isNull(6) ? nil : try JSONObject(parsing: row.bytes(6)), isAgreed: row.integer(7) == 1,
+      sequence: LogSequence(row.integer(8)))
+  }
+
+  /// A record has one counterpart: a state that paired either key with another record gives way.
+  static func save(_ state: RecordState, of link: LinkName, _ session: SQLiteSession) throws {
+    let (local, remote) = (state.local, state.remote)
+    try session.execute(
+      "DELETE FROM record_states WHERE link = ? AND remote_key = ? AND local_key <> ?",
+      [.text(link.description), .text(remote.key.encoded), .text(local.key.encoded)])
+    try session.execute(
+      """
+      INSERT OR REPLACE INTO record_states (link, local_key, remote_key, base, is_agreed, local_version, local_stamp,
+        remote_version, remote_stamp, sequence, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """,
+      [
+        .text(link.description), .text(local.key.encoded), .text(remote.key.encoded),
+        .text(orNull: state.base?.text), .integer(state.isAgreed ? 1 : 0), .text(orNull: local.version),
+        local.stamp.map { .integer($0.number) } ?? .null, .text(orNull: remote.version),
+        remote.stamp.map { .integer($0.number) } ?? .null, .integer(state.sequence.number),
+        .integer(Timestamp.now.microseconds),
+      ])
+  }
+}

@@ -1,0 +1,101 @@
+package import Changes
+import JSON
+import SQLite
+
+extension ChangeLog {
+  /// Which records of a link have changes waiting, and how many each.
+  package func waitingKeys(of link: LinkName, _ direction: Direction) async throws -> [RecordKey: Int] {
+    try await reader.run { session in
+      let counts = try session.all(
+        "SELECT key, count(*) FROM waiting_changes WHERE link = ? AND direction = ? GROUP BY key",
+        [.text(link.description), .integer(Int64(direction.rawValue))]
+      ) { (try RecordKey(encoded: $0.string(0)), Int($0.integer(1))) }
+      return Dictionary(uniqueKeysWithValues: counts)
+    }
+  }
+
+  /// The first waiting change of each record whose time has come, longest due first.
+  package func due(of link: LinkName, _ direction: Direction, limit: Int) async throws -> [WaitingChange] {
+    try await waiting(
+      """
+      link = ? AND direction = ? AND due_at <= ? AND NOT EXISTS (
+        SELECT 1 FROM waiting_changes AS earlier
+        WHERE earlier.link = waiting_changes.link AND earlier.direction = waiting_changes.direction
+          AND earlier.key = waiting_changes.key AND earlier.sequence < waiting_changes.sequence)
+      ORDER BY due_at LIMIT ?
+      """,
+      [
+        .text(link.description), .integer(Int64(direction.rawValue)), .integer(Timestamp.now.microseconds),
+        .integer(Int64(limit)),
+      ])
+  }
+
+  /// What waits of a link, in sequence order.
+  package func waiting(of link: LinkName, _ direction: Direction, limit: Int) async throws -> [WaitingChange] {
+    try await waiting(
+      "link = ? AND direction = ? ORDER BY sequence LIMIT ?",
+      [.text(link.description), .integer(Int64(direction.rawValue)), .integer(Int64(limit))])
+  }
+
+  private func waiting(_ condition: String, _ bindings: [SQLiteValue]) async throws -> [WaitingChange] {
+    try await reader.run { session in
+      try session.all(
+        """
+        SELECT sequence, key, attempts, due_at, waits_for, code, message, since FROM waiting_changes WHERE \(condition)
+        """, bindings
+      ) { row in
+        WaitingChange(
+          sequence: LogSequence(row.integer(0)), key: try RecordKey(encoded: row.string(1)),
+          attempts: Int(row.integer(2)), due: Timestamp(microseconds: row.integer(3)),
+          waitsFor: row.optionalString(4).flatMap(RecordReference.init(description:)),
+          failure: Failure(code: row.string(5), message: row.string(6)), since: Timestamp(microseconds: row.integer(7)))
+      }
+    }
+  }
+
+  /// Dead letters, newest first; of every link where none is named.
+  package func deadLetters(of link: LinkName? = nil, limit: Int) async throws -> [DeadLetter] {
+    try await reader.run { session in
+      try session.all(
+        """
+        SELECT id, link, direction, sequence, key, frame, code, message, died_at FROM dead_letters
+        WHERE ?1 IS NULL OR link = ?1 ORDER BY id DESC LIMIT ?2
+        """, [.text(orNull: link?.description), .integer(Int64(limit))]
+      ) { row in
+        let sequence = LogSequence(row.integer(3))
+        return DeadLetter(
+          id: row.integer(0), link: LinkName(row.string(1)), direction: Self.direction(row, 2),
+          logged: BlockCodec.decode(row.bytes(5), sequences: sequence...sequence).changes.first, sequence: sequence,
+          key: row.string(4), failure: Failure(code: row.string(6), message: row.string(7)),
+          diedAt: Timestamp(microseconds: row.integer(8)))
+      }
+    }
+  }
+
+  /// Conflicts, newest first; of every link where none is named.
+  package func conflicts(of link: LinkName? = nil, openOnly: Bool, limit: Int) async throws -> [ConflictRecord] {
+    try await reader.run { session in
+      try session.all(
+        """
+        SELECT id, link, direction, sequence, local_key, remote_key, kind, field, base, local, remote, policy, winner,
+          met_at
+        FROM conflicts WHERE (?1 IS NULL OR link = ?1) AND (winner IS NULL OR NOT ?2) ORDER BY id DESC LIMIT ?3
+        """, [.text(orNull: link?.description), .integer(openOnly ? 1 : 0), .integer(Int64(limit))], Self.conflict)
+    }
+  }
+
+  private static func conflict(_ row: SQLiteRow) throws -> ConflictRecord {
+    func value(_ column: Int) throws -> JSONValue? { try row.optionalString(column).map { try JSONValue(parsing: $0) } }
+    return ConflictRecord(
+      id: row.integer(0), link: LinkName(row.string(1)), direction: direction(row, 2),
+      sequence: LogSequence(row.integer(3)), localKey: row.string(4), remoteKey: row.string(5), kind: row.string(6),
+      field: row.string(7).isEmpty ? nil : row.string(7), base: try value(8), local: try value(9),
+      remote: try value(10), policy: row.string(11),
+      winner: row.isNull(12) ? nil : Side(rawValue: UInt8(clamping: row.integer(12))),
+      metAt: Timestamp(microseconds: row.integer(13)))
+  }
+
+  private static func direction(_ row: SQLiteRow, _ column: Int) -> Direction {
+    Direction(rawValue: UInt8(clamping: row.integer(column))) ?? .push
+  }
+}

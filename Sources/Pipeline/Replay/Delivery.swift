@@ -1,0 +1,205 @@
+import Changes
+import JSON
+import Log
+import Mapping
+import Reconcile
+
+/// How one attempt to deliver a change ended.
+enum DeliveryResult: Sendable {
+  case settled(Settled)
+  /// A record this one refers to is not known at the target yet.
+  case waits(for: RecordReference)
+  case retry(Failure, after: Duration?)
+  case unavailable(Failure, after: Duration?)
+  case rejected(Failure)
+
+  struct Settled: Sendable {
+    var ending: Settlement.Ending
+    var state: RecordState?
+    var conflicts: [ConflictRecord] = []
+  }
+}
+
+/// Delivers one change over one link in one direction: reconcile, map, apply.
+///
+/// Optimistic: the target is assumed to hold the base and is written on that condition. Only when it answers that it
+/// holds something else is it looked at, and the three-way merge decided again with what it really holds.
+struct Delivery: Sendable {
+  /// A record that changes under our hands more often than this while one write is decided is tried again later.
+  private static let mostRounds = 6
+
+  let link: Link
+  let direction: Direction
+  let log: ChangeLog
+
+  private var translation: Translation { Translation(link: link.name, mapping: link.mapping, log: log) }
+  private var source: Side { direction.source }
+  private var target: Side { direction.target }
+
+  /// - Parameters:
+  ///   - state: the record state, read while the record's lock is held.
+  /// - Throws: what reading an end throws; the caller takes it for an outage of that end.
+  func deliver(_ logged: LoggedChange, state: RecordState?) async throws -> DeliveryResult {
+    let change = logged.change
+    if change.operation == .truncate { return .rejected(Self.truncated(change.endpoint)) }
+    if isEcho(change, state) { return .settled(.init(ending: .echo)) }
+    let seen = try await sourceRecord(change, state)
+    do throws(Unmappable) {
+      let fields = try await translation.fields(seen.object, at: source)
+      return try await write(seen, fields, logged, state)
+    } catch .waits(let reference) {
+      return .waits(for: reference)
+    } catch .refused(let failure) {
+      return .rejected(failure)
+    } catch .unreadable(let error) {
+      throw error
+    }
+  }
+
+  /// Our own write that comes back. Only while both sides held exactly the base: else there is something to bring over.
+  private func isEcho(_ change: Change, _ state: RecordState?) -> Bool {
+    guard let state, state.isAgreed else { return false }
+    let end = state[source]
+    if change.origin == .tidemark { return end.stamp.map { change.stamp <= $0 } ?? false }
+    return change.operation != .delete && change.version != nil && change.version == end.version && state.base != nil
+  }
+
+  /// The source's record as the change shows it, or as it stands now where the change may be outdated (see `Stamp`).
+  private func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
+    guard let known = state?[source].stamp, change.stamp <= known else {
+      let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
+      return Seen(
+        key: change.key, object: object, version: change.version, changedAt: change.committedAt, stamp: change.stamp)
+    }
+    let record = try await link[source].target.records([change.key])[change.key]
+    return Seen(
+      key: change.key, object: record?.fields, version: record?.version,
+      changedAt: record?.modifiedAt ?? change.committedAt, stamp: record?.stamp ?? change.stamp)
+  }
+
+  private func write(
+    _ seen: Seen, _ fields: JSONObject?, _ logged: LoggedChange, _ state: RecordState?
+  ) async throws(Unmappable) -> DeliveryResult {
+    var assumed = try await assumption(fields, state)
+    if case .ambiguous(let failure) = assumed { return .rejected(failure) }
+    for _ in 0..<Self.mostRounds {
+      let round = Round(
+        link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
+        state: state)
+      guard let write = try await request(round) else { return .settled(round.settled(after: nil)) }
+      switch await link[target].target.apply([write]).first ?? .retry(Self.unanswered, after: nil) {
+      case .applied(let applied):
+        return try await finish(round, applied)
+      case .mismatch(let record):
+        assumed = .target(try await assumedTarget(record, fallback: round.assumed?.key))
+      case .unknown(let failure):
+        guard let found = try await lookUp(round, write) else { return .retry(failure, after: nil) }
+        assumed = .target(found.target)
+      case .retry(let failure, let after): return .retry(failure, after: after)
+      case .unavailable(let failure, let after): return .unavailable(failure, after: after)
+      case .rejected(let failure): return .rejected(failure)
+      }
+    }
+    return .retry(Self.restless, after: nil)
+  }
+
+  /// The base is what the target should hold. Without one, records that belong together are found by the link's key.
+  private func assumption(_ fields: JSONObject?, _ state: RecordState?) async throws(Unmappable) -> Assumption {
+    if let state, let base = state.base {
+      let end = state[target]
+      if link.mapping.names.allSatisfy({ base[$0] != nil }) {
+        return .target(Target(key: end.key, fields: base, version: end.version, stamp: nil, isRead: false))
+      }
+      return .target(
+        try await assumedTarget(try await reading { try await link[target].target.records([end.key])[end.key] }))
+    }
+    guard let fields else { return .target(nil) }
+    return try await match(fields)
+  }
+
+  /// Looks for the record that has the same key fields at the target.
+  private func match(_ fields: JSONObject) async throws(Unmappable) -> Assumption {
+    let wanted = fields.filter { link.match.contains($0) }
+    guard !wanted.isEmpty, wanted.members.allSatisfy({ !$0.value.isNull }) else { return .target(nil) }
+    let shape = try await translation.shape(wanted, for: target)
+    let found = try await reading { try await link[target].target.find(shape) }
+    switch found.count {
+    case 0: return .target(nil)
+    case 1: break
+    default: return .ambiguous(Self.ambiguous(link, target))
+    }
+    let record = found[0]
+    if let taken = try await reading({ try await log.state(of: link.name, target, key: record.key) }), taken.base != nil
+    {
+      return .ambiguous(Self.taken(link, record.key, by: taken[source].key))
+    }
+    return .target(try await assumedTarget(record))
+  }
+
+  private func assumedTarget(_ record: Record?, fallback: RecordKey? = nil) async throws(Unmappable) -> Target? {
+    guard let record, let fields = try await translation.fields(record.fields, at: target) else { return nil }
+    return Target(
+      key: record.key, fields: fields, version: record.version, stamp: record.stamp, changedAt: record.modifiedAt,
+      isRead: true)
+  }
+
+  /// After a lost answer: what does the target hold now? Nil when that cannot be told yet.
+  private func lookUp(_ round: Round, _ write: Write) async throws(Unmappable) -> (target: Target?, Void)? {
+    if let key = write.key {
+      let record = try await reading { try await link[target].target.records([key])[key] }
+      return (try await assumedTarget(record), ())
+    }
+    guard let fields = round.fields, case .target(let found) = try await match(fields) else { return nil }
+    // Nothing found may also mean that the write is still on its way: the caller comes back after a pause.
+    return found.map { ($0, ()) }
+  }
+
+  private func request(_ round: Round) async throws(Unmappable) -> Write? {
+    let key = round.assumed?.key ?? round.formerTargetKey
+    let token = "\(link.name)-\(direction)-\(round.logged.sequence)"
+    switch round.action {
+    case .nothing: return nil
+    case .create(let fields):
+      var shape = try await translation.shape(fields, for: target)
+      if target == .local, let column = link.idColumn { shape[column] = round.seen.key.values.first }
+      // A record that existed at the target comes back under its old key where the target lets us choose.
+      return Write(.create, key: target == .local ? key : nil, fields: shape, expected: nil, idempotencyKey: token)
+    case .update(let changes):
+      return Write(
+        .update, key: key, fields: try await translation.shape(changes, for: target),
+        expected: try await expected(round),
+        idempotencyKey: token)
+    case .delete:
+      return Write(.delete, key: key, fields: [:], expected: try await expected(round), idempotencyKey: token)
+    }
+  }
+
+  private func expected(_ round: Round) async throws(Unmappable) -> Write.Known? {
+    guard let assumed = round.assumed else { return nil }
+    return Write.Known(version: assumed.version, fields: try await translation.shape(assumed.fields, for: target))
+  }
+
+  /// The write is done. What the target made of it counts, not what was sent.
+  private func finish(_ round: Round, _ applied: Outcome.Applied) async throws(Unmappable) -> DeliveryResult {
+    var after: JSONObject?
+    if case .delete = round.action {
+    } else {
+      after = try await translation.fields(applied.after, at: target) ?? round.intended
+    }
+    var settled = round.settled(after: .init(applied: applied, fields: after))
+    if case .create = round.action, source == .local, let column = link.idColumn, var state = settled.state {
+      let written = try await writeBack(applied.key, to: column, of: round.seen)
+      if case .applied(let local) = written { state.local.see(local.stamp) }
+      settled.state = state
+    }
+    return .settled(settled)
+  }
+
+  private func writeBack(_ key: RecordKey, to column: String, of seen: Seen) async throws(Unmappable) -> Outcome {
+    await link[source].target.apply([
+      Write(
+        .update, key: seen.key, fields: JSONObject([(column, key.values.first ?? .null)]), expected: nil,
+        idempotencyKey: "\(link.name)-id-\(key.encoded)")
+    ]).first ?? .retry(Self.unanswered, after: nil)
+  }
+}

@@ -1,0 +1,146 @@
+import Changes
+import JSON
+import Log
+import Reconcile
+
+/// The source's side of a delivery: the record as the change shows it, or as it was read again.
+struct Seen: Sendable {
+  let key: RecordKey
+  /// In the source's own shape; nil: it does not exist (any more).
+  let object: JSONObject?
+  let version: String?
+  let changedAt: Timestamp
+  let stamp: Stamp
+}
+
+/// What the target is taken to hold.
+struct Target: Sendable {
+  let key: RecordKey
+  /// The linked fields.
+  let fields: JSONObject
+  let version: String?
+  let stamp: Stamp?
+  var changedAt: Timestamp?
+  /// It was read, not assumed from the base.
+  let isRead: Bool
+}
+
+enum Assumption: Sendable {
+  case target(Target?)
+  /// More than one record could be meant, or the one that is belongs to another.
+  case ambiguous(Failure)
+
+  var target: Target? {
+    if case .target(let target) = self { target } else { nil }
+  }
+}
+
+/// One decision of a delivery, made with what is known of the target at the moment. Pure: no I/O.
+struct Round: Sendable {
+  struct After: Sendable {
+    let applied: Outcome.Applied
+    /// The target's linked fields after the write; nil after a delete.
+    let fields: JSONObject?
+  }
+
+  let link: Link
+  let direction: Direction
+  let logged: LoggedChange
+  let seen: Seen
+  /// The source's linked fields; nil: the record does not exist there.
+  let fields: JSONObject?
+  let assumed: Target?
+  let state: RecordState?
+  private let verdict: Verdict
+
+  init(
+    link: Link, direction: Direction, logged: LoggedChange, seen: Seen, fields: JSONObject?, assumed: Target?,
+    state: RecordState?
+  ) {
+    self.link = link
+    self.direction = direction
+    self.logged = logged
+    self.seen = seen
+    self.fields = fields
+    self.assumed = assumed
+    self.state = state
+    // One way, whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
+    let base = link.isTwoWay ? state?.base : assumed?.fields
+    let here = SideState(fields: fields, changedAt: seen.changedAt)
+    let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
+    verdict = reconcile(
+      base: base, local: direction == .push ? here : there, remote: direction == .push ? there : here,
+      policy: link.policy)
+  }
+
+  /// What is to be done at the target.
+  var action: SideAction {
+    let action = direction == .push ? verdict.remote : verdict.local
+    // A target that lost the record while the source kept it unchanged: its delete is on its way, or one way, undone.
+    return action
+  }
+
+  /// The key the record had at the target before it was deleted there.
+  var formerTargetKey: RecordKey? { state?[direction.target].key }
+
+  /// The target's linked fields once the action is done as intended.
+  var intended: JSONObject? {
+    switch action {
+    case .create(let fields): fields
+    case .update(let changes): (assumed?.fields ?? [:]).merging(changes)
+    case .nothing: assumed?.fields
+    case .delete: nil
+    }
+  }
+
+  /// What the log remembers. `after` is nil when nothing had to be written.
+  func settled(after: After?) -> DeliveryResult.Settled {
+    DeliveryResult.Settled(ending: ending(after), state: nextState(after), conflicts: conflicts)
+  }
+
+  private func ending(_ after: After?) -> Settlement.Ending {
+    guard after != nil else { return .unchanged }
+    guard link.isTwoWay, let base = state?.base, let assumed, assumed.isRead, assumed.fields != base else {
+      return .delivered
+    }
+    return .merged
+  }
+
+  private func nextState(_ after: After?) -> RecordState? {
+    let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
+    guard let targetKey else { return nil }
+    let there = after.map(\.fields) ?? assumed?.fields
+    var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
+    source.see(seen.stamp)
+    var target = RecordState.End(key: targetKey, stamp: state?[direction.target].stamp)
+    target.version = after.map(\.applied.version) ?? assumed?.version
+    // What the target made of our write differs from what was meant: its echo is then a change like any other.
+    let isAsIntended = after == nil || after?.fields == intended
+    if isAsIntended { target.see(after?.applied.stamp ?? assumed?.stamp) }
+
+    var base: JSONObject?
+    if let fields, let there { base = agreed(state?.base, fields, there) }
+    let isAgreed = fields == there
+    let (local, remote) = direction == .push ? (source, target) : (target, source)
+    return RecordState(local: local, remote: remote, base: base, isAgreed: isAgreed, sequence: logged.sequence)
+  }
+
+  private func agreed(_ base: JSONObject?, _ here: JSONObject, _ there: JSONObject) -> JSONObject {
+    direction == .push
+      ? Reconcile.agreed(base: base, local: here, remote: there)
+      : Reconcile.agreed(base: base, local: there, remote: here)
+  }
+
+  /// A conflict is recorded by the direction that carries the winner over, so once; an undecided one by either.
+  private var conflicts: [ConflictRecord] {
+    guard link.isTwoWay else { return [] }
+    return verdict.conflicts.filter { $0.winner == nil || $0.winner == direction.source }.map { conflict in
+      let (local, remote) = direction == .push ? (seen.key, assumed?.key) : (assumed?.key, seen.key)
+      return ConflictRecord(
+        link: link.name, direction: direction, sequence: logged.sequence,
+        localKey: (local ?? state?.local.key)?.encoded ?? "", remoteKey: (remote ?? state?.remote.key)?.encoded ?? "",
+        kind: conflict.kind.rawValue, field: conflict.field, base: conflict.base, local: conflict.local,
+        remote: conflict.remote, policy: conflict.policy, winner: conflict.winner, metAt: .now)
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import Changes
+import JSON
+import Log
+import Logging
+import Mapping
+import ServiceLifecycle
+import Telemetry
+
+/// Delivers the changes of the keys that hash to it, one after the other, until each has an ending in the log.
+struct Lane {
+  let loop: ReplayLoop
+  let progress: ReplayProgress
+
+  private var link: Link { loop.link }
+
+  func deliver(_ item: LaneItem) async throws {
+    guard !Task.isShuttingDownGracefully else { return }
+    let change = item.logged.change
+    if item.waiting == nil, await progress.isWaiting(change.key) {
+      return try await setAside(item, attempts: 0, due: .now, Self.behind, nil)
+    }
+    var attempt = item.waiting?.attempts ?? 0
+    var outage = 0
+    while !Task.isShuttingDownGracefully {
+      let names = try await lock(change)
+      let result = await attemptDelivery(item.logged)
+      do {
+        if try await settle(item, result, attempt: attempt + 1) {
+          await loop.locks.release(names)
+          return
+        }
+      } catch {
+        await loop.locks.release(names)
+        throw error
+      }
+      await loop.locks.release(names)
+      attempt += 1
+      switch result {
+      case .unavailable(let failure, let after):
+        attempt -= 1
+        outage += 1
+        loop.telemetry.stall(.replay, link.name, Self.reason(failure), detail: failure.message)
+        try await pause(loop.retry.pause(after: outage, longest: loop.retry.longestOutagePause, asked: after))
+      case .retry(_, let after):
+        try await pause(loop.retry.pause(after: attempt, longest: loop.retry.longestPause, asked: after))
+      default: break
+      }
+    }
+    // Stopped in the middle: without an ending the change is read again at the next start.
+    await progress.endRetry(item.logged.sequence)
+  }
+
+  private func attemptDelivery(_ logged: LoggedChange) async -> DeliveryResult {
+    let started = ContinuousClock.now
+    defer {
+      let seconds = (ContinuousClock.now - started) / .seconds(1)
+      loop.telemetry.deliveryAttempt(link: link.name, direction: loop.direction).observe(seconds)
+    }
+    let delivery = Delivery(link: link, direction: loop.direction, log: loop.log)
+    do {
+      let state = try await loop.log.state(of: link.name, loop.direction.source, key: logged.change.key)
+      return try await delivery.deliver(logged, state: state)
+    } catch let failure as Failure {
+      return .rejected(failure)
+    } catch {
+      return .unavailable(Failure(code: "unreachable", message: "\(error)"), after: nil)
+    }
+  }
+
+  /// - Returns: false when the change is to be attempted again at once, in this lane.
+  private func settle(_ item: LaneItem, _ result: DeliveryResult, attempt: Int) async throws -> Bool {
+    let (key, sequence) = (item.logged.change.key, item.logged.sequence)
+    switch result {
+    case .settled(let settled):
+      try await progress.settle(key, sequence, settled.ending) {
+        $0.state = settled.state
+        $0.conflicts = settled.conflicts
+      }
+      count(settled, item.logged.change)
+    case .waits(let parent):
+      let failure = Failure(
+        code: "replay.waits", message: "waits until \(parent.link) \(parent.key) is known at both sides")
+      try await setAside(item, attempts: attempt, due: parentDue(attempt), failure, parent)
+    case .rejected(let failure):
+      try await bury(item, failure)
+    case .retry(let failure, let after):
+      if attempt >= loop.retry.attempts {
+        try await bury(item, failure)
+      } else {
+        guard item.waiting != nil || attempt >= loop.retry.attemptsInLane else { return false }
+        try await setAside(item, attempts: attempt, due: loop.retry.due(after: attempt, asked: after), failure, nil)
+      }
+    case .unavailable: return false
+    }
+    loop.telemetry.clear(.replay, link.name)
+    return true
+  }
+
+  private func setAside(
+    _ item: LaneItem, attempts: Int, due: Timestamp, _ failure: Failure, _ parent: RecordReference?
+  ) async throws {
+    let waiting = WaitingChange(
+      sequence: item.logged.sequence, key: item.logged.change.key, attempts: attempts, due: due, waitsFor: parent,
+      failure: failure, since: item.waiting?.since ?? item.logged.change.committedAt)
+    try await progress.settle(item.logged.change.key, item.logged.sequence, .waiting) { $0.waiting = waiting }
+  }
+
+  private func bury(_ item: LaneItem, _ failure: Failure) async throws {
+    let logged = item.logged
+    loop.logger.error("\(link.name) \(loop.direction): record \(logged.change.key) was given up: \(failure)")
+    try await progress.settle(logged.change.key, logged.sequence, .dead) {
+      $0.deadLetter = loop.letter(logged, logged.sequence, logged.change.key.encoded, failure)
+    }
+    loop.telemetry.deliveries(link: link.name, direction: loop.direction, outcome: Settlement.Ending.dead.rawValue)
+      .increment()
+  }
+
+  /// A parent that becomes known wakes its children; this is only the fallback.
+  private func parentDue(_ attempt: Int) -> Timestamp {
+    Timestamp.now.advanced(
+      by: loop.retry.pause(after: attempt, longest: loop.retry.longestOutagePause, asked: .milliseconds(250)))
+  }
+
+  private func pause(_ duration: Duration) async throws {
+    try? await cancelWhenGracefulShutdown { try await Task.sleep(for: duration) }
+    try Task.checkCancellation()
+  }
+
+  /// Every name the record is known by, so that the other direction does not decide about it meanwhile.
+  private func lock(_ change: Change) async throws -> Set<String> {
+    while true {
+      let names = try await names(change)
+      await loop.locks.acquire(names)
+      if try await self.names(change) == names { return names }
+      await loop.locks.release(names)
+    }
+  }
+
+  private func names(_ change: Change) async throws -> Set<String> {
+    let side = loop.direction.source
+    var names: Set = ["\(side) \(change.key.encoded)"]
+    if let state = try await loop.log.state(of: link.name, side, key: change.key) {
+      names.insert("\(side.opposite) \(state[side.opposite].key.encoded)")
+    }
+    // A record without a state may be on its way from the other side: both know it by the fields it is matched by.
+    if let object = try? JSONObject(parsing: change.row) {
+      names.insert("match \(link.mapping.values(of: link.match, in: object, at: side).text)")
+    }
+    return names
+  }
+
+  private func count(_ settled: DeliveryResult.Settled, _ change: Change) {
+    let telemetry = loop.telemetry
+    telemetry.deliveries(link: link.name, direction: loop.direction, outcome: settled.ending.rawValue).increment()
+    for conflict in settled.conflicts {
+      telemetry.conflicts(link: link.name, resolution: conflict.winner.map { "\($0)" } ?? "open").increment()
+    }
+    switch settled.ending {
+    case .echo: telemetry.echoes(link: link.name, direction: loop.direction).increment()
+    case .delivered, .merged:
+      telemetry.endToEnd(link: link.name, direction: loop.direction)
+        .observe(max(0, Timestamp.now.seconds(since: change.committedAt)))
+    default: break
+    }
+  }
+
+  private static let behind = Failure(
+    code: "replay.behind", message: "stands behind an earlier change of the same record")
+
+  private static func reason(_ failure: Failure) -> StallReason {
+    switch failure.code {
+    case "http.401": .unauthorized
+    case "http.403", "sql.42501": .forbidden
+    case "http.429": .rateLimited
+    default: .unreachable
+    }
+  }
+}
