@@ -18,7 +18,8 @@ import Testing
     var report = StatusReport(
       state: .stalled, generatedAt: now,
       service: .init(isRunning: true, processID: 4_711, version: "0.1.0", uptime: .seconds(266_400)),
-      log: .init(path: ".tidemark/log.db", bytes: 48_300_000, first: LogSequence(180_001), last: LogSequence(1_284_377)))
+      log: .init(path: ".tidemark/log.db", bytes: 48_300_000, first: LogSequence(180_001), last: LogSequence(1_284_377))
+    )
     var shop = StatusReport.Source(name: "shop", kind: .database, state: .running)
     shop.captureLagSeconds = 0.04
     shop.watermark = "7312954417/0/1A2B3C8"

@@ -83,7 +83,7 @@ extension StatusPage {
     let heads = HTML(joining: first.map { "<th scope=\"col\"\($0.style)>\($0.head)</th>" })
     let body = HTML(
       joining: rows.map { row in
-        let cells = HTML(joining: row.map { "<td\($0.style) data-head=\"\($0.head)\">\($0.body)</td>" })
+        let cells = HTML(joining: row.map { "<td\($0.style) data-head=\"\($0.head)\"><span>\($0.body)</span></td>" })
         return "<tr>\(cells)</tr>\n"
       })
     return """

@@ -74,7 +74,7 @@ struct StatusPage {
 
   private var attention: HTML {
     let items = report.standstills.map { name, standstill -> HTML in
-      let since = standstill.since.map { " · since \(ShownText.age($0, at: report.generatedAt))" } ?? ""
+      let since = standstill.since.map { " · for \(ShownText.seconds(report.generatedAt.seconds(since: $0)))" } ?? ""
       return """
         <li><h3>\(name) <small>\(standstill.stage) · \(standstill.reason.replacing("_", with: " "))\(since)</small></h3>
         <p>\(standstill.detail ?? "")</p><p class="advice">\(standstill.advice)</p></li>
@@ -93,9 +93,9 @@ struct StatusPage {
         <p class="ends"><code>\(link.local)</code> <i title="\(link.direction)">\(arrow)</i> <code>\(link.remote)</code></p>
         \(way("Push", link.push))\(way("Pull", link.pull))
         <p class="foot"><span class="\(link.conflictsOpen > 0 ? "bad" : "")">\
-        \(ShownText.count(link.conflictsOpen)) open conflicts</span>\
-        <span>\(ShownText.count(link.conflictsTotal)) in all</span>\
-        <span class="\(link.deadLetters > 0 ? "bad" : "")">\(ShownText.count(link.deadLetters)) dead letters</span></p>
+        \(ShownText.count(link.conflictsOpen)) open</span> of \(ShownText.count(link.conflictsTotal)) conflicts · \
+        <span class="\(link.deadLetters > 0 ? "bad" : "")">\(ShownText.count(link.deadLetters)) \
+        \(link.deadLetters == 1 ? "dead letter" : "dead letters")</span></p>
         </article>
 
         """

@@ -40,9 +40,9 @@ enum StatusPageStyle {
       font-weight: 700; padding: 0 .2rem }
     dl { display: grid; grid-template-columns: 3rem repeat(4, 1fr); border-top: 1px solid var(--line);
       padding: .4rem 0; gap: .25rem; align-items: end } dt { color: var(--soft); align-self: center }
-    dd { color: var(--soft); font-size: .78rem; line-height: 1.3 } dd b { display: block; color: var(--ink);
+    dd { color: var(--soft); font-size: .78rem; line-height: 1.3 } dd b { display: block; white-space: nowrap; color: var(--ink);
       font-size: .98rem } .stuck dt, .stuck dd:nth-of-type(1) b { color: var(--bad) }
-    .foot { border-top: 1px solid var(--line); padding-top: .45rem; display: flex; flex-wrap: wrap; gap: .1rem .9rem }
+    .foot { border-top: 1px solid var(--line); padding-top: .45rem }
     table { width: 100%; border-collapse: separate; border-spacing: 0 }
     th { text-align: left; font-size: .78rem; font-weight: 500; color: var(--soft) }
     th, td { padding: .45rem 1rem; vertical-align: baseline }
@@ -53,10 +53,10 @@ enum StatusPageStyle {
     @media (max-width: 40rem) {
       main { padding: 1rem .8rem 1.5rem } .tiles { grid-template-columns: 1fr 1fr; gap: .5rem }
       thead { display: none } tr { display: block; padding: .5rem .9rem } tr + tr { border-top: 1px solid var(--line) }
-      td, td.number { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .12rem 0;
+      td, td.number { display: flex; align-items: baseline; justify-content: space-between; gap: 1rem; border: 0; padding: .12rem 0;
         text-align: right }
       td::before { content: attr(data-head); color: var(--soft); flex: none }
-      dl { grid-template-columns: repeat(4, 1fr) } dt { grid-column: 1 / -1 }
+      dl { grid-template-columns: 3.4fr 3fr 3fr 4.4fr } dt { grid-column: 1 / -1 }
     }
 
     """
