@@ -31,19 +31,19 @@ package struct Assembly: Sendable {
       links.append(
         Link(
           name: link.name, local: .init(name: link.table, target: table),
-          remote: .init(name: link.object, target: object), mapping: link.mapping, match: link.match,
-          policy: link.policy, isTwoWay: link.directions.count == 2, idColumn: link.idColumn))
+          remote: .init(name: link.object, target: object), mapping: link.mapping, match: link.key,
+          policy: link.conflict, isTwoWay: link.direction == .both, idColumn: link.idColumn))
     }
     self.links = links
   }
 
   /// Opens one database of a configuration.
   package static func open(
-    _ database: Configuration.Database, tables: [String]
+    _ database: DatabaseSettings, tables: [String]
   ) async throws -> any AttachedDatabase {
-    switch database.kind {
+    switch database.location {
     case .sqlite(let path): try await SQLiteDatabase(name: database.name, path: path, tables: tables)
-    case .postgres(let url): try await PostgresDatabase(name: database.name, url: url.value, tables: tables)
+    case .postgres(let url): try await PostgresDatabase(name: database.name, url: url.revealed(), tables: tables)
     }
   }
 
@@ -56,7 +56,7 @@ package struct Assembly: Sendable {
     for connector in configuration.connectors {
       let api = try connector.make(client)
       for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
-        let every = configuration.links.filter { $0.object == link.object }.map(\.pullEvery).min() ?? link.pullEvery
+        let every = configuration.links.filter { $0.object == link.object }.map(\.pullInterval).min() ?? link.pullInterval
         objects[link.object] = try api.object(link.object.name, pollEvery: every)
       }
     }
@@ -78,27 +78,27 @@ extension Configuration {
   package func capturedTables(of database: String) -> [String] {
     tables(of: database).filter { table in
       links.contains {
-        $0.table == EndpointName(system: database, name: table) && $0.directions.contains(.push)
+        $0.table == EndpointName(system: database, name: table) && $0.direction != .pull
       }
     }
   }
 
   /// The objects whose changes are to be pulled.
   package var pulledObjects: Set<EndpointName> {
-    Set(links.filter { $0.directions.contains(.pull) }.map(\.object))
+    Set(links.filter { $0.direction != .push }.map(\.object))
   }
 }
 
-extension Configuration.Connector {
+extension ConnectorSettings {
   /// - Throws: `Problems` of the manifest, or `Failure`.
-  func make(_ client: HTTPClient) throws -> Connectors.Connector {
-    try Connectors.Connector(
-      name: name, manifest: try manifest(), baseURL: url, auth: auth.mapValues(\.value), client: client)
+  func make(_ client: HTTPClient) throws -> Connector {
+    try Connector(
+      name: name, manifest: try readManifest(), baseURL: url, auth: auth.mapValues { $0.revealed() }, client: client)
   }
 
-  private func manifest() throws -> Manifest {
-    switch use {
-    case .named(let name): try Manifest.named(name)
+  private func readManifest() throws -> Manifest {
+    switch manifest {
+    case .embedded(let name): try Manifest.named(name)
     case .file(let path): try Manifest(path: path)
     }
   }

@@ -41,7 +41,7 @@ package struct ReplicationService: Sendable {
 
   /// What both sides already hold when a link is new is brought together once.
   private func requestInitialBackfills() async throws {
-    for link in assembly.configuration.links where link.directions.contains(.push) {
+    for link in assembly.configuration.links where link.direction != .pull {
       let known = try await log.backfills(of: link.name)
       if !known.contains(where: { $0.side == .local }) {
         try await log.requestBackfill(of: link.name, .local, reason: "initial")
@@ -63,7 +63,7 @@ package struct ReplicationService: Sendable {
   /// What capture did not see is read again: every table of the source that a link pushes.
   private func heal(_ gap: CaptureGap) async throws {
     for link in assembly.configuration.links where link.table.system == gap.source.description {
-      guard link.directions.contains(.push) else { continue }
+      guard link.direction != .pull else { continue }
       let isAsked = try await log.backfills(of: link.name).contains { $0.side == .local && $0.state == .requested }
       if !isAsked { try await log.requestBackfill(of: link.name, .local, reason: gap.reason) }
     }
@@ -72,7 +72,7 @@ package struct ReplicationService: Sendable {
   private func replays() -> [any Service] {
     assembly.links.flatMap { link in
       let locks = RecordLocks()
-      let directions = assembly.configuration.links.first { $0.name == link.name }?.directions ?? []
+      let directions = assembly.configuration.links.first { $0.name == link.name }?.direction.directions ?? []
       return directions.map { direction in
         ReplayLoop(link, direction, log: log, locks: locks, telemetry: telemetry, logger: logger)
       }
@@ -95,7 +95,7 @@ package struct ReplicationService: Sendable {
   private func server(_ onListening: @escaping @Sendable (Int) async -> Void) -> any Service {
     let http = assembly.configuration.http
     var configuration = StatusServerConfiguration(host: http.host, port: http.port, logger: logger)
-    configuration.token = http.token?.value
+    configuration.token = http.token?.revealed()
     let reporter = StatusReporter(assembly.configuration, log: log, telemetry: telemetry)
     return StatusServer(
       configuration: configuration, telemetry: telemetry, status: { try await reporter.report() },
@@ -111,7 +111,7 @@ package struct ReplicationService: Sendable {
         return .unknownConnector
       }
       let now = Timestamp.now.microseconds / 1_000_000
-      switch verifyStandardWebhook(headers: headers, body: body, secret: secret.value, now: now) {
+      switch verifyStandardWebhook(headers: headers, body: body, secret: secret.revealed(), now: now) {
       case .refused: return .refused
       case .accepted:
         for (endpoint, object) in objects where endpoint.system == name { object.wake() }

@@ -75,8 +75,8 @@ struct Upkeep: Service {
 }
 
 extension Assembly {
-  func directions(of link: LinkName) -> Set<Direction> {
-    configuration.links.first { $0.name == link }?.directions ?? []
+  func directions(of link: LinkName) -> [Direction] {
+    configuration.links.first { $0.name == link }?.direction.directions ?? []
   }
 }
 
