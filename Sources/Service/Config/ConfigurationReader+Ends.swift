@@ -5,8 +5,8 @@ extension ConfigurationReader {
     value.mapping { reader in
       let url = reader.required("url", hint: "\"postgres://…\" or \"sqlite:path\"")
       let capture = reader["capture"].map { $0.choice(CaptureMode.self) } ?? .auto
-      guard let location = url.flatMap({ location($0) }), let capture, let name = name.string() else { return nil }
-      return DatabaseSettings(name: name, location: location, capture: capture, place: value.place)
+      guard let location = url.flatMap({ location($0) }), let capture, let written = name.string() else { return nil }
+      return DatabaseSettings(name: written, location: location, capture: capture, place: name.place)
     }
   }
 
@@ -35,11 +35,11 @@ extension ConfigurationReader {
       let webhook = reader["webhook"]?.mapping { webhook in
         webhook.required("secret").flatMap { references.secret($0) }
       }
-      guard let use, let written = use.string(), let url, let auth, let name = name.string() else { return nil }
+      guard let use, let source = use.string(), let url, let auth, let written = name.string() else { return nil }
       return ConnectorSettings(
-        name: name, manifest: manifest(written), url: url,
+        name: written, manifest: manifest(source), url: url,
         auth: Dictionary(auth.map { ($0.name, $0.value) }) { _, last in last }, webhookSecret: webhook,
-        place: value.place, usePlace: use.place)
+        place: name.place, usePlace: use.place)
     }
   }
 

@@ -35,7 +35,7 @@ struct ConfigurationReader {
       root.required("connectors", hint: "for example connectors: { crm: { use: sandbox } }"), "a connector", connector)
     let links = root.required("links", hint: "a link pairs one table with one object")
     let ends = LinkReader.Ends(databases: databases.names, connectors: connectors.names)
-    refuseSharedNames(root["connectors"], databases.names)
+    refuseSharedNames(root, databases.names)
     let read = named(links, "a link") { name, value in LinkReader(ends: ends).link(name, value) }
     checkTogether(read)
     guard let log, let http else { return nil }
@@ -114,10 +114,10 @@ struct ConfigurationReader {
   }
 
   /// `shop.customers` has to mean one thing.
-  private func refuseSharedNames(_ connectors: YAMLValue?, _ databases: [String]) {
-    guard case .mapping(let entries)? = connectors?.node.content else { return }
+  private func refuseSharedNames(_ root: YAMLReader, _ databases: [String]) {
+    guard case .mapping(let entries)? = root["connectors"]?.node.content else { return }
     for entry in entries where databases.contains(entry.name) {
-      connectors?.report(
+      root.report(
         "config.name", "\"\(entry.name)\" names both a database and a connector", at: entry.place,
         hint: "rename one of them")
     }

@@ -13,7 +13,9 @@ extension LinkReader {
   private func field(_ column: YAMLValue, _ value: YAMLValue) -> ReadField? {
     guard let local = column.string() else { return nil }
     guard case .mapping = value.node.content else {
-      return remotePath(value).map { ReadField(field: MappedField(local: local, remote: $0), column: column, reference: nil) }
+      return remotePath(value).map {
+        ReadField(field: MappedField(local: local, remote: $0), column: column, reference: nil)
+      }
     }
     return value.mapping { reader in
       let remote = reader.required("field", hint: "the field of the object").flatMap { remotePath($0) }
@@ -57,7 +59,8 @@ extension LinkReader {
         return local
       }
       if declared.field.remote != path {
-        remote.report("config.key", "fields says \(local): \(declared.field.remote)", hint: "name the same field in both")
+        remote.report(
+          "config.key", "fields says \(local): \(declared.field.remote)", hint: "name the same field in both")
       }
       if declared.reference != nil {
         column.report("config.key", "a reference cannot be part of the key")

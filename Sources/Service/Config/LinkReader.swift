@@ -13,6 +13,7 @@ struct LinkReader {
 
   /// A link, and where it refers to other links.
   struct ReadLink {
+    let name: YAMLValue
     let settings: LinkSettings
     let references: [YAMLValue]
   }
@@ -40,12 +41,12 @@ struct LinkReader {
 
       let local = endpoint(table, "database.table", "database", ends.databases, others: ends.connectors)
       let remote = endpoint(object, "connector.object", "connector", ends.connectors, others: ends.databases)
-      guard let name = name.string(), let table, let local, let object, let remote, let direction else { return nil }
+      guard let written = name.string(), let table, let local, let object, let remote, let direction else { return nil }
       let settings = LinkSettings(
-        name: LinkName(name), table: local, object: remote, direction: direction, key: key.columns,
+        name: LinkName(written), table: local, object: remote, direction: direction, key: key.columns,
         mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict, pullInterval: interval,
-        place: value.place, tablePlace: table.place, objectPlace: object.place)
-      return ReadLink(settings: settings, references: linked.compactMap(\.reference))
+        place: name.place, tablePlace: table.place, objectPlace: object.place)
+      return ReadLink(name: name, settings: settings, references: linked.compactMap(\.reference))
     }
   }
 
