@@ -16,4 +16,7 @@ package enum Migrations {
 
   /// The outbox in an attached SQLite database. Its statements are divided by a semicolon at the end of a line.
   package static let sqlite = [Migration(1, PackageResources._001_outbox_sql)]
+
+  /// What is installed in an attached PostgreSQL database.
+  package static let postgres = [Migration(1, PackageResources._001_capture_sql)]
 }

@@ -99,7 +99,7 @@ extension ConnectorSettings {
   private func readManifest() throws -> Manifest {
     switch manifest {
     case .embedded(let name): try Manifest.named(name)
-    case .file(let path): try Manifest(path: path)
+    case .file(let path): try Manifest(contentsOf: path)
     }
   }
 }
