@@ -120,7 +120,8 @@ let package = Package(
     tests(
       "Pipeline",
       [
-        "Changes", "Log", "Mapping", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON", "SQLite",
+        "Changes", "Log", "Mapping", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON", "SQLite", logging,
+        lifecycle,
         "Telemetry",
       ]),
     tests(
