@@ -22,6 +22,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 func room(
@@ -90,7 +91,7 @@ let service: [Target] = [
     "Service", "Runtime",
     [
       "Backfill", "Capture", "Changes", "Config", "Connectors", "HTTP", "JSON", "Log", "Mapping", "PostgresDatabase",
-      "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", logging, lifecycle,
+      "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", "YAML", logging, lifecycle, signals,
     ]),
   .executableTarget(
     name: "tidemark",

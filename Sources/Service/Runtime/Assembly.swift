@@ -3,9 +3,9 @@ package import Config
 import Connectors
 import HTTP
 import Log
-package import PostgresDatabase
+import PostgresDatabase
 package import Replay
-package import SQLiteDatabase
+import SQLiteDatabase
 
 /// The parts a configuration names, made and connected to each other: databases, objects, links.
 package struct Assembly: Sendable {

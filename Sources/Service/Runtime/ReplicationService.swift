@@ -1,14 +1,15 @@
 import Backfill
 import Capture
-package import Changes
-package import Config
+import Changes
+import Config
 import Connectors
 package import Log
 package import Logging
 import Replay
-package import Server
+import Server
 import ServiceLifecycle
 package import Telemetry
+import UnixSignals
 
 /// `tidemark run`: the loops of every source and link, the backfills, the figures and the server, as one group.
 package struct ReplicationService: Sendable {

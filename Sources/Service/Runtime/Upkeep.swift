@@ -1,5 +1,6 @@
-import Changes
-import Log
+package import Changes
+import Config
+package import Log
 import Logging
 import Replay
 import ServiceLifecycle

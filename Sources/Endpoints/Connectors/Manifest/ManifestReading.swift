@@ -11,6 +11,11 @@ extension Manifest {
     self = try YAMLDocument(text: text, file: file).read { root in Manifest(root) }
   }
 
+  /// Reads a manifest from a file of the user's.
+  package init(contentsOf path: String) throws(Problems) {
+    self = try YAMLDocument(contentsOf: path).read { root in Manifest(root) }
+  }
+
   /// A manifest that ships with Tidemark.
   /// - Throws: `Failure` if there is none of that name, with the names there are.
   package static func named(_ name: String) throws -> Manifest {
