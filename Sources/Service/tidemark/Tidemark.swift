@@ -1,6 +1,27 @@
 import ArgumentParser
+import Runtime
 
 @main
 struct Tidemark: AsyncParsableCommand {
-  func run() async throws { print("hello") }
+  static let configuration = CommandConfiguration(
+    commandName: "tidemark",
+    abstract: "Keeps the tables of a database in step, both ways, with the applications of a business.",
+    discussion: """
+      EXAMPLES
+        tidemark check                 look for everything that stands in the way
+        tidemark attach --dry-run      print the SQL that attach would run
+        tidemark attach && tidemark run
+        tidemark status                how far everything is
+        tidemark explain customers 42  why a record is where it is
+        tidemark detach                remove every trace
+
+      EXIT STATUS
+        0 done, 1 failed, 3 differences found, 64 usage, 69 unavailable, 75 try again, 77 permission,
+        78 configuration, 130 interrupted
+      """,
+    version: tidemarkVersion,
+    subcommands: [
+      Check.self, Attach.self, Detach.self, Run.self, Status.self, Backfill.self, Verify.self, Explain.self,
+      Conflicts.self, DeadLetters.self, Sandbox.self,
+    ])
 }

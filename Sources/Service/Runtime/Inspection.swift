@@ -1,0 +1,49 @@
+package import Changes
+package import Config
+import HTTP
+
+/// Looks at everything a configuration names and changes nothing: `tidemark check`.
+package struct Inspection: Sendable {
+  private let configuration: Configuration
+
+  package init(_ configuration: Configuration) { self.configuration = configuration }
+
+  /// Everything that stands in the way of `attach` and `run`, databases first.
+  package func findings() async throws -> [Finding] {
+    var findings: [Finding] = []
+    for database in configuration.databases { findings += await self.findings(of: database) }
+    for connector in configuration.connectors { findings += await self.findings(of: connector) }
+    return findings
+  }
+
+  private func findings(of database: DatabaseSettings) async -> [Finding] {
+    let tables = configuration.tables(of: database.name)
+    do {
+      let opened = try await Assembly.open(database, tables: tables)
+      return try await opened.check(tables)
+    } catch {
+      return [
+        Finding(.error, database.name, "the database cannot be looked at: \(error)", remedy: "\(database.place)")
+      ]
+    }
+  }
+
+  /// One harmless read of each object proves the address and the credentials.
+  private func findings(of connector: ConnectorSettings) async -> [Finding] {
+    var findings: [Finding] = []
+    do {
+      let api = try connector.make(HTTPClient())
+      for link in configuration.links where link.object.system == connector.name {
+        do {
+          let object = try api.object(link.object.name, pollEvery: link.pullInterval)
+          _ = try await object.chunk(from: nil, limit: 1)
+        } catch {
+          findings.append(Finding(.error, "\(link.object)", "\(error)", remedy: "\(link.objectPlace)"))
+        }
+      }
+    } catch {
+      findings.append(Finding(.error, connector.name, "\(error)", remedy: "\(connector.usePlace)"))
+    }
+    return findings
+  }
+}

@@ -1,0 +1,42 @@
+package import Config
+import HTTP
+import JSON
+import Log
+package import Server
+
+/// Asks a running service how things stand; without one, reads the same figures from the log.
+package struct StatusQuery: Sendable {
+  /// A service that works answers in milliseconds; one that does not must not keep anybody waiting.
+  private static let patience = Duration.seconds(2)
+
+  private let configuration: Configuration
+
+  package init(_ configuration: Configuration) { self.configuration = configuration }
+
+  /// - Throws: `LogError.missing` if there is neither a service nor a log.
+  package func report() async throws -> StatusReport {
+    let log = try await ChangeLog(path: configuration.log, access: .reader)
+    if let holder = log.holder, let report = await ask(), holder == report.holder { return report }
+    var report = try await StatusReporter(configuration, log: log, telemetry: nil).report()
+    report.service.isRunning = log.holder != nil
+    return report
+  }
+
+  private func ask() async -> StatusReport? {
+    let http = configuration.http
+    guard http.port != 0 else { return nil }
+    var request = HTTPRequest(
+      "GET", "http://\(http.host.contains(":") ? "[\(http.host)]" : http.host):\(http.port)/api/v1/status",
+      timeout: Self.patience)
+    if let token = http.token { request.headers["Authorization"] = "Bearer \(token.revealed())" }
+    guard let response = try? await HTTPClient().send(request), response.status == 200,
+      let json = try? JSONValue(parsing: response.body)
+    else { return nil }
+    return try? StatusReport(json: json)
+  }
+}
+
+extension StatusReport {
+  /// The holder of the log's lease as it would call itself: another service may listen at the same address.
+  fileprivate var holder: String? { service.processID.map { "process \($0)" } }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Changes
+import Runtime
+
+struct Attach: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Install capture on the linked tables. Doing it twice changes nothing.")
+
+  @OptionGroup var options: ConfigurationOptions
+  @Flag(help: "Print the SQL instead of running it.") var dryRun = false
+
+  func run() async throws {
+    try await ExitStatus.reporting {
+      let configuration = try options.load()
+      for settings in configuration.databases {
+        let tables = configuration.capturedTables(of: settings.name)
+        let database = try await Assembly.open(settings, tables: tables)
+        let findings = try await database.check(tables).filter { $0.severity == .error }
+        guard findings.isEmpty else {
+          for finding in findings { printError("\(finding.subject): \(finding.message)\n  \(finding.remedy ?? "")") }
+          throw ExitStatus.configuration
+        }
+        let plan = try await database.attachPlan(tables)
+        if dryRun {
+          for statement in plan { print(statement.hasSuffix(";") ? statement : statement + ";") }
+        } else {
+          try await database.attach(tables)
+          print("\(settings.name): \(plan.isEmpty ? "attached already" : "attached \(tables.joined(separator: ", "))")")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Changes
+import Foundation
+import Log
+import Postgres
+import SQLite
+import YAML
+
+/// How a command ends (sysexits.h where it has a number for it).
+enum ExitStatus {
+  static let differences = ExitCode(3)
+  static let unavailable = ExitCode(69)
+  static let tryAgain = ExitCode(75)
+  static let permission = ExitCode(77)
+  static let configuration = ExitCode(78)
+
+  /// Runs a command's work. An error goes to stderr in words, and becomes the status that scripts can tell apart.
+  static func reporting(_ work: () async throws -> Void) async throws {
+    do {
+      try await work()
+    } catch let code as ExitCode {
+      throw code
+    } catch {
+      printError("tidemark: \(error)")
+      throw status(of: error)
+    }
+  }
+
+  private static func status(of error: any Error) -> ExitCode {
+    switch error {
+    case is Problems: configuration
+    case LogError.inUse: tryAgain
+    case LogError.missing: unavailable
+    case let error as PostgresError where error.sqlState == "42501" || error.sqlState?.hasPrefix("28") == true: permission
+    case is PostgresError, is SQLiteError: unavailable
+    case let failure as Failure where failure.code == "sql.42501": permission
+    case let failure as Failure where failure.code.hasPrefix("connector."): configuration
+    default: .failure
+    }
+  }
+}
+
+/// Messages go to stderr, so that stdout holds nothing but what was asked for.
+func printError(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
