@@ -12,3 +12,5 @@ static inline CURLcode tidemark_getinfo_long(CURL *h, CURLINFO i, long *v) { ret
 static inline CURLcode tidemark_getinfo_pointer(CURL *h, CURLINFO i, char **v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLMcode tidemark_multi_setopt_long(CURLM *m, CURLMoption o, long v) { return curl_multi_setopt(m, o, v); }
 static inline CURLcode tidemark_message_result(const CURLMsg *m) { return m->data.result; }
+typedef int (*tidemark_prereq_callback)(void *, char *, char *, int, int);
+static inline CURLcode tidemark_setopt_prereq(CURL *h, tidemark_prereq_callback v) { return curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, v); }
