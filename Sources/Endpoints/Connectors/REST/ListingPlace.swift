@@ -1,0 +1,58 @@
+import JSON
+
+/// What a position of an object says: where the next listing starts, and how far the one under way has come.
+struct ListingPlace: Hashable {
+  /// Nil before the first listing has ended.
+  var cursor: JSONValue?
+  /// Grows with every batch that held changes, so that no two such batches end at the same position.
+  var batch: Int64 = 0
+  /// Nil between listings.
+  var page: PageMark?
+
+  struct PageMark: Hashable {
+    var next: NextPage
+    /// What the cursor becomes when the listing ends.
+    var high: JSONValue?
+  }
+
+  var text: String {
+    var object: JSONObject = ["batch": .integer(batch)]
+    object["cursor"] = cursor
+    object["high"] = page?.high
+    switch page?.next {
+    case .url(let url)?: object["url"] = .string(url)
+    case .number(let number)?: object["number"] = .integer(number)
+    case .token(let token)?: object["token"] = .string(token)
+    case nil: break
+    }
+    return object.text
+  }
+
+  init() {}
+
+  /// Nil if `text` was not written by `text`.
+  init?(_ text: String) {
+    guard let object = try? JSONObject(parsing: Array(text.utf8)), let batch = object["batch"]?.integerValue else {
+      return nil
+    }
+    self.batch = batch
+    cursor = object["cursor"]
+    let next: NextPage? =
+      if let url = object["url"]?.stringValue {
+        .url(url)
+      } else if let number = object["number"]?.integerValue {
+        .number(Int(number))
+      } else {
+        object["token"]?.stringValue.map(NextPage.token)
+      }
+    page = next.map { PageMark(next: $0, high: object["high"]) }
+  }
+}
+
+/// How the page after this one is asked for.
+enum NextPage: Hashable {
+  case url(String)
+  /// A page's number, or how many records to skip.
+  case number(Int)
+  case token(String)
+}

@@ -1,0 +1,118 @@
+import Changes
+import JSON
+
+/// Moments as APIs write them, without a calendar library: civil dates by Howard Hinnant's days_from_civil.
+enum TimeText {
+  /// ISO 8601 with a date and a time; without a zone it is UTC. Fractions beyond microseconds are cut off.
+  static func iso8601(_ text: String) -> Timestamp? {
+    let bytes = Array(text.utf8)
+    guard bytes.count >= 19, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[13] == 0x3A, bytes[16] == 0x3A,
+      bytes[10] == 0x54 || bytes[10] == 0x74 || bytes[10] == 0x20,
+      let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
+      let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),
+      (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
+    else { return nil }
+    var rest = bytes[19...]
+    var micros = 0
+    if rest.first == 0x2E {
+      let digits = rest.dropFirst().prefix { (0x30...0x39).contains($0) }
+      guard let value = number((Array(digits.prefix(6)) + Array(repeating: 0x30, count: max(0, 6 - digits.count)))[...])
+      else { return nil }
+      micros = value
+      rest = rest.dropFirst(1 + digits.count)
+    }
+    guard let offset = zone(rest) else { return nil }
+    let seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
+    return Timestamp(microseconds: Int64(seconds * 1_000_000 + micros))
+  }
+
+  /// `2026-11-24T03:30:00.123Z`.
+  static func iso8601(_ moment: Timestamp) -> String {
+    let total = Int(moment.microseconds).flooredBy(1000)
+    let (seconds, millis) = (total.quotient.flooredBy(1000).quotient, total.quotient.flooredBy(1000).rest)
+    let (day, second) = (seconds.flooredBy(86400).quotient, seconds.flooredBy(86400).rest)
+    let (year, month, dayOfMonth) = civil(day)
+    let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
+    return "\(date)T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+      + ".\(padded(millis, 3))Z"
+  }
+
+  /// The preferred form of RFC 9110, section 5.6.7: `Tue, 24 Nov 2026 03:30:00 GMT`.
+  static func httpDate(_ text: String) -> Timestamp? {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    let words = text.split(separator: " ")
+    guard words.count == 6, words[5] == "GMT", let day = Int(words[1]), let year = Int(words[3]),
+      let month = months.firstIndex(of: String(words[2]))
+    else { return nil }
+    let clock = words[4].split(separator: ":").compactMap { Int($0) }
+    guard clock.count == 3 else { return nil }
+    let seconds = days(year, month + 1, day) * 86400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+    return Timestamp(microseconds: Int64(seconds) * 1_000_000)
+  }
+
+  /// Seconds east of UTC.
+  private static func zone(_ bytes: ArraySlice<UInt8>) -> Int? {
+    guard let sign = bytes.first else { return 0 }
+    if sign == 0x5A || sign == 0x7A { return bytes.count == 1 ? 0 : nil }
+    let digits = bytes.dropFirst().filter { $0 != 0x3A }
+    guard sign == 0x2B || sign == 0x2D, digits.count == 2 || digits.count == 4, let hours = number(digits[0..<2]),
+      let minutes = digits.count == 4 ? number(digits[2..<4]) : 0
+    else { return nil }
+    return (hours * 3600 + minutes * 60) * (sign == 0x2D ? -1 : 1)
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+    var value = 0
+    for digit in digits {
+      guard (0x30...0x39).contains(digit) else { return nil }
+      value = value * 10 + Int(digit - 0x30)
+    }
+    return value
+  }
+
+  private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    let shifted = month <= 2 ? year - 1 : year
+    let (era, yearOfEra) = shifted.flooredBy(400)
+    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+
+  private static func civil(_ days: Int) -> (Int, Int, Int) {
+    let (era, dayOfEra) = (days + 719_468).flooredBy(146_097)
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shifted = (5 * dayOfYear + 2) / 153
+    let month = shifted < 10 ? shifted + 3 : shifted - 9
+    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+  }
+
+  private static func padded(_ value: Int, _ width: Int) -> String {
+    let text = String(value)
+    return String(repeating: "0", count: max(0, width - text.count)) + text
+  }
+}
+
+extension Int {
+  fileprivate func flooredBy(_ divisor: Int) -> (quotient: Int, rest: Int) {
+    let rest = (self % divisor + divisor) % divisor
+    return ((self - rest) / divisor, rest)
+  }
+}
+
+extension TimeFormat {
+  func moment(_ value: JSONValue) -> Timestamp? {
+    switch self {
+    case .iso8601: value.stringValue.flatMap { TimeText.iso8601($0) }
+    case .unix: Int64(value.plainText).map { Timestamp(microseconds: $0 * 1_000_000) }
+    case .unixMilliseconds: Int64(value.plainText).map { Timestamp(microseconds: $0 * 1000) }
+    }
+  }
+
+  func text(_ moment: Timestamp) -> String {
+    switch self {
+    case .iso8601: TimeText.iso8601(moment)
+    case .unix: String(moment.microseconds / 1_000_000)
+    case .unixMilliseconds: String(moment.microseconds / 1000)
+    }
+  }
+}

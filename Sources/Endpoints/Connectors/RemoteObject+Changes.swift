@@ -1,0 +1,124 @@
+package import Changes
+import JSON
+import Synchronization
+
+extension RemoteObject {
+  /// The next page of the listing under way, or the first of a new one when it is time or `wake` was called.
+  ///
+  /// A position moves only past what was returned. Where the API does not list in ascending order, it moves when a
+  /// listing is complete, and then only past what its first page held, so that a record that changed meanwhile and
+  /// slipped past is listed again.
+  /// - Throws: `CaptureGap` if the position belongs to another address, `Failure` if the application does not answer.
+  package func next(after position: Position?) async throws -> ChangeBatch {
+    let place = try place(position)
+    poll.withLock { $0.resume(position) }
+    if let pause = try await pause(position, place) { return pause }
+    let clock = ContinuousClock.now
+    if place.page == nil { poll.withLock { $0.begin(at: clock, every: pollEvery) } }
+    let stamp = stamps.now()
+    do {
+      let page = try await listing.page(since: place.cursor, at: place.page?.next)
+      return try batch(page, place, stamp)
+    } catch let refusal as Refused {
+      if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
+      if let delay = refusal.retryAfter { poll.withLock { $0.refuse(refusal.failure, until: .now + delay) } }
+      throw refusal.failure
+    }
+  }
+
+  /// Nothing to release: the application keeps its records.
+  package func release(through position: Position) async throws {}
+
+  private func place(_ position: Position?) throws -> ListingPlace {
+    guard let position else { return ListingPlace() }
+    guard position.epoch == epoch, let place = ListingPlace(position.place) else {
+      throw CaptureGap(
+        source: name, reason: "the watermark was taken at another address or object; everything is listed again",
+        resume: nil)
+    }
+    return place
+  }
+
+  /// Waits for the next turn, at most a second. Nil: it is time to list.
+  private func pause(_ position: Position?, _ place: ListingPlace) async throws -> ChangeBatch? {
+    let (due, refused, complete) = poll.withLock { ($0.due, $0.refused, $0.complete) }
+    if let refused, refused.until > .now {
+      _ = try await idle(until: refused.until)
+      if refused.until > .now { throw refused.failure }
+    }
+    guard place.page == nil, let due, due > .now, let position else { return nil }
+    if bell.take() { return nil }
+    if try await idle(until: due) || due <= .now { return nil }
+    return ChangeBatch([], through: position, completeAsOf: complete)
+  }
+
+  private func idle(until instant: ContinuousClock.Instant) async throws -> Bool {
+    let isRung = await bell.wait(atMost: min(.seconds(1), instant - .now))
+    try Task.checkCancellation()
+    return isRung
+  }
+
+  private func batch(_ page: Listing.Page, _ place: ListingPlace, _ stamp: Stamp) throws -> ChangeBatch {
+    let named = try page.items.map { (try identity(of: $0), $0) }
+    let news = poll.withLock { memory in named.filter { memory.isNews($0.0, $0.1) } }
+    var following = place.following(page, rules.list)
+    if !news.isEmpty { following.batch += 1 }
+    let through = Position(epoch: epoch, place: following.text)
+    let complete = poll.withLock { $0.end(at: through, isComplete: page.next == nil) }
+    return ChangeBatch(news.map { change($0.0, $0.1, stamp) }, through: through, completeAsOf: complete)
+  }
+
+  /// The mark of the page was not accepted any more. The listing starts again from its cursor.
+  private func restart(_ place: ListingPlace) -> ChangeBatch {
+    var again = place
+    again.page = nil
+    let through = Position(epoch: epoch, place: again.text)
+    poll.withLock { memory in
+      memory.abandon()
+      _ = memory.end(at: through, isComplete: false)
+    }
+    return ChangeBatch([], through: through)
+  }
+
+  private func change(_ id: String, _ item: JSONValue, _ stamp: Stamp) -> Change {
+    Change(
+      isTombstone(item) ? .delete : .update, of: endpoint, key: RecordKey(.string(id)), row: item.bytes,
+      origin: .application, stamp: stamp, version: version(in: item),
+      committedAt: modifiedAt(item) ?? Timestamp(microseconds: stamp.number))
+  }
+}
+
+extension ListingPlace {
+  /// Where the listing stands after `answer`.
+  fileprivate func following(_ answer: Listing.Page, _ rules: ListRules) -> ListingPlace {
+    let isStable = rules.order == .ascending && !rules.turnsByCount
+    var high = page?.high
+    if page == nil || isStable, let cursor = answer.cursor {
+      high = high.map { later($0, cursor, rules) } ?? cursor
+    }
+    var result = self
+    if let next = answer.next {
+      result.page = PageMark(next: next, high: high)
+    } else {
+      result.page = nil
+      if let high { result.cursor = cursor.map { later($0, high, rules) } ?? high }
+    }
+    return result
+  }
+
+  /// Values of records are compared; what the application hands out as a cursor is opaque, and the newest counts.
+  private func later(_ a: JSONValue, _ b: JSONValue, _ rules: ListRules) -> JSONValue {
+    if case .item? = rules.cursor?.source { return isEarlier(a, b) ? b : a }
+    return b
+  }
+}
+
+extension ListRules {
+  /// Pages by number or offset shift when a record leaves an earlier page, so one may slip through between two.
+  fileprivate var turnsByCount: Bool {
+    switch paging {
+    case .page, .offset: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package import Changes
+import HTTP
+package import JSON
+
+extension RemoteObject {
+  package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
+    let found = try await unwrapped {
+      try await concurrently(keys, limit: concurrency) { key in try await self.read(key) }
+    }
+    return Dictionary(found.compactMap { $0 }.map { ($0.key, $0) }) { first, _ in first }
+  }
+
+  /// - Throws: `Failure` if the manifest does not say how this object is looked up.
+  package func find(_ match: JSONObject) async throws -> [Record] {
+    guard let find = rules.find else {
+      throw Failure(code: "connector.find", message: "\(endpoint) cannot be looked up by its fields")
+    }
+    var found: [Record] = []
+    var next: NextPage?
+    // The application's filter may be looser than equality, so pages are read until it is certain.
+    for _ in 0..<findPageLimit {
+      let stamp = stamps.now()
+      let page = try await unwrapped {
+        try await listing.page(since: nil, at: next, filter: .find(find, match))
+      }
+      found += try page.items.compactMap { try record($0, stamp: stamp) }.filter { $0.fields.contains(match) }
+      guard found.count < 2, page.next != nil else { return found }
+      next = page.next
+    }
+    throw Failure(
+      code: "connector.find", message: "looking up a record of \(endpoint): the application does not narrow its list")
+  }
+
+  package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+    let place: ListingPlace
+    if let position {
+      guard position.epoch == epoch, let mark = ListingPlace(position.place) else {
+        throw Failure(code: "connector.position", message: "the position does not belong to \(endpoint)")
+      }
+      place = mark
+    } else {
+      place = ListingPlace()
+    }
+    let stamp = stamps.now()
+    let page = try await unwrapped {
+      try await listing.page(
+        since: nil, at: place.page?.next, filter: .everything, size: max(1, min(limit, rules.list.size)))
+    }
+    var following = place
+    following.page = page.next.map { ListingPlace.PageMark(next: $0) }
+    return Chunk(
+      try page.items.compactMap { try record($0, stamp: stamp) },
+      next: page.next == nil ? nil : Position(epoch: epoch, place: following.text))
+  }
+
+  /// The record, or nil if there is none.
+  func read(_ key: RecordKey) async throws -> Record? {
+    guard let read = rules.read else {
+      throw Failure(code: "connector.read", message: "\(endpoint) cannot be read by id")
+    }
+    let place = "reading \(endpoint)"
+    let url = try url(read.path, id: key.description)
+    let stamp = stamps.now()
+    let response: HTTPResponse
+    do { response = try await api.send("GET", url) } catch { throw Failure(error, at: place) }
+    if response.status == 404 || response.status == 410 { return nil }
+    guard (200..<300).contains(response.status) else { throw Refused(response, at: place) }
+    guard let item = (try? JSONValue(parsing: response.body))?.at(read.item), item.objectValue != nil else {
+      throw Failure(code: "connector.answer", message: "\(place): the answer holds no object at '\(read.item)'")
+    }
+    return try record(item, version: version(in: response), stamp: stamp)
+  }
+
+  func version(in response: HTTPResponse) -> String? {
+    rules.version?.header.flatMap { response.headers[$0] }.map(entityTag)
+  }
+
+  private func unwrapped<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do { return try await body() } catch let refusal as Refused { throw refusal.failure }
+  }
+}
+
+/// Above it a filter is taken to be ignored: a look-up has one answer, or a few.
+private let findPageLimit = 20
+
+extension JSONObject {
+  /// Whether every member of `other` is a member here, with an equal value.
+  func contains(_ other: JSONObject) -> Bool {
+    other.members.allSatisfy { self[$0.name] == $0.value }
+  }
+}

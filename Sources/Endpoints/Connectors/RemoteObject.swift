@@ -1,0 +1,91 @@
+package import Changes
+import JSON
+import Synchronization
+
+/// One object of a connector as an endpoint: it tells what changed, is read, and is written.
+///
+/// Nothing is ever sent twice by decision of this type: what failed is reported, and the caller decides.
+package final class RemoteObject: ChangeSource, ChangeTarget {
+  package let endpoint: EndpointName
+  package let name: SourceName
+  let rules: ObjectRules
+  let errors: ErrorRules
+  let concurrency: Int
+  let pollEvery: Duration
+  let api: API
+  let listing: Listing
+  let stamps = StampClock()
+  let bell = Bell()
+  let poll = Mutex(PollMemory())
+
+  init(
+    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, concurrency: Int, pollEvery: Duration, api: API
+  ) {
+    self.endpoint = endpoint
+    name = SourceName(endpoint.description)
+    self.rules = rules
+    self.errors = errors
+    self.concurrency = concurrency
+    self.pollEvery = pollEvery
+    self.api = api
+    listing = Listing(object: endpoint, rules: rules.list, api: api)
+  }
+
+  /// Lists now instead of at the next turn: a webhook says that something changed. Any number of calls are one.
+  package func wake() { bell.ring() }
+
+  /// Which life of the source positions are meant in: the same cursor at another address is another place.
+  var epoch: String { "\(api.address.url) \(endpoint.name)" }
+
+  /// The record an item is, or nil for a tombstone.
+  func record(_ item: JSONValue, version: String? = nil, stamp: Stamp) throws(Failure) -> Record? {
+    let identity = try identity(of: item)
+    guard !isTombstone(item), case .object(let fields) = item else { return nil }
+    return Record(
+      key: RecordKey(.string(identity)), fields: fields, version: version ?? self.version(in: item),
+      modifiedAt: modifiedAt(item), stamp: stamp)
+  }
+
+  func identity(of item: JSONValue) throws(Failure) -> String {
+    guard let id = item.at(rules.id), !id.isNull, !id.plainText.isEmpty else {
+      throw Failure(code: "connector.answer", message: "a record of \(endpoint) has no id at '\(rules.id)'")
+    }
+    return id.plainText
+  }
+
+  func isTombstone(_ item: JSONValue) -> Bool {
+    guard let deleted = rules.deleted else { return false }
+    return item.at(deleted.field) == deleted.value
+  }
+
+  func version(in item: JSONValue) -> String? {
+    guard let path = rules.version?.path, let version = item.at(path), !version.isNull else { return nil }
+    return version.plainText
+  }
+
+  func modifiedAt(_ item: JSONValue) -> Timestamp? {
+    rules.modifiedAt.flatMap { time in item.at(time.path).flatMap(time.format.moment) }
+  }
+
+  /// The URL of a path template with `{object}` and `{id}` put in.
+  func url(_ template: String, id: String? = nil) throws(Failure) -> String {
+    var values = ["object": endpoint.name]
+    values["id"] = id
+    return api.url(try Template.path(template, values))
+  }
+}
+
+/// Runs `body` for each element, at most `limit` at once, and gives the results in the elements' order.
+func concurrently<Element: Sendable, Result: Sendable>(
+  _ elements: [Element], limit: Int, _ body: @escaping @Sendable (Element) async throws -> Result
+) async throws -> [Result] {
+  try await withThrowingTaskGroup(of: (Int, Result).self) { group in
+    var results: [(Int, Result)] = []
+    for (index, element) in elements.enumerated() {
+      if index >= limit, let result = try await group.next() { results.append(result) }
+      group.addTask { (index, try await body(element)) }
+    }
+    for try await result in group { results.append(result) }
+    return results.sorted { $0.0 < $1.0 }.map(\.1)
+  }
+}
