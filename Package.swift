@@ -128,7 +128,7 @@ let package = Package(
       "Endpoints",
       [
         "Changes", "JSON", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite", "HTTP", "YAML",
-        "Sandbox",
+        "Sandbox", logging,
       ]),
     tests(
       "Service",
