@@ -191,6 +191,16 @@ import Testing
     #expect(connector.server.requests.count == 1)
   }
 
+  @Test func `A listing that failed is tried again when asked, not at the next turn`() async throws {
+    let replies = Turns(
+      .json(200, #"{"items":[{"id":"a","at":1}]}"#), .json(500, "{}"), .json(200, #"{"items":[{"id":"b","at":2}]}"#))
+    let connector = try ScriptedConnector { _ in replies.next }
+    let (_, position) = try await all(connector.object)
+    connector.object.wake()
+    await #expect(throws: Failure.self) { _ = try await connector.object.next(after: position) }
+    #expect(try await connector.object.next(after: position).changes.map(\.key) == [RecordKey("b")])
+  }
+
   @Test func `Chunks leave tombstones out and end with the last page`() async throws {
     let connector = try ScriptedConnector { request in
       request.target.contains("page=2")
