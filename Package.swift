@@ -96,7 +96,8 @@ let service: [Target] = [
   .executableTarget(
     name: "tidemark",
     dependencies: [
-      "Changes", "Config", "JSON", "Log", "Runtime", "Sandbox", "Server", argumentParser, logging, lifecycle,
+      "Changes", "Config", "HTTP", "JSON", "Log", "Postgres", "Runtime", "SQLite", "Sandbox", "Server", "Telemetry",
+      "Verify", "YAML", argumentParser, logging, lifecycle, signals,
     ],
     path: "Sources/Service/tidemark", swiftSettings: strict),
 ]
@@ -131,7 +132,7 @@ let package = Package(
       "Endpoints",
       [
         "Changes", "JSON", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite", "HTTP", "YAML",
-        "Sandbox",
+        "Sandbox", logging,
       ]),
     tests(
       "Service",

@@ -1,3 +1,4 @@
+import Foundation
 import HTTP
 import Support
 import Testing
@@ -102,6 +103,23 @@ import Testing
     limits.bodyBytes = 50_000
     let failure = await error(HTTPClient(limits: limits), HTTPRequest("GET", server.url + "/"))
     #expect(failure?.kind == .tooLarge)
+  }
+
+  @Test func `A compressed answer is cut off by its size after decompression`() async throws {
+    // 200,000 zero bytes.
+    let bomb = try #require(
+      Data(
+        base64Encoded: "H4sIAAAAAAACA+3BMQEAAADCoPVPbQZ/oAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+          + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+          + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+          + "AAAAAAAAAAAAAAAAAAAACA1wB7WOBcQA0DAA=="))
+    let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(bomb.count)\r\n\r\n"
+    let server = try ScriptedServer { _ in .raw(Array(head.utf8) + Array(bomb)) }
+    let whole = try await HTTPClient().send(HTTPRequest("GET", server.url + "/"))
+    #expect(whole.body.count == 200_000)
+    var limits = HTTPLimits()
+    limits.bodyBytes = 100_000
+    #expect(await error(HTTPClient(limits: limits), HTTPRequest("GET", server.url + "/"))?.kind == .tooLarge)
   }
 
   @Test func `Too many headers are refused`() async throws {

@@ -1,5 +1,6 @@
 package import Changes
 package import HTTP
+import JSON
 
 /// A configured client of one application's API, made from a manifest. Hands out its objects as endpoints.
 package struct Connector: Sendable {
@@ -41,5 +42,11 @@ package struct Connector: Sendable {
     return RemoteObject(
       EndpointName(system: name, name: object), rules: rules, errors: manifest.errors,
       concurrency: manifest.concurrency, pollEvery: pollEvery, api: api)
+  }
+
+  /// The object that a webhook's body says something about, to be woken; nil: every object of this connector.
+  package func webhookObject(in body: [UInt8]) -> String? {
+    guard let path = manifest.webhook?.object else { return nil }
+    return (try? JSONValue(parsing: body))?.at(path)?.stringValue
   }
 }

@@ -8,7 +8,8 @@ extension RemoteObject {
   /// A position moves only past what was returned. Where the API does not list in ascending order, it moves when a
   /// listing is complete, and then only past what its first page held, so that a record that changed meanwhile and
   /// slipped past is listed again.
-  /// - Throws: `CaptureGap` if the position belongs to another address, `Failure` if the application does not answer.
+  /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `Failure` if the
+  ///   application does not answer.
   package func next(after position: Position?) async throws -> ChangeBatch {
     let place = try place(position)
     poll.withLock { $0.resume(position) }
@@ -20,10 +21,24 @@ extension RemoteObject {
       let page = try await listing.page(since: place.cursor, at: place.page?.next)
       return try batch(page, place, stamp)
     } catch let refusal as Refused {
-      if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
-      if let delay = refusal.retryAfter { poll.withLock { $0.refuse(refusal.failure, until: .now + delay) } }
-      throw refusal.failure
+      return try recover(from: refusal, place)
+    } catch {
+      if place.page == nil { poll.withLock { $0.abandon() } }
+      throw error
     }
+  }
+
+  /// What a refused page means: the listing starts again, cannot go on, or is asked for later.
+  private func recover(from refusal: Refused, _ place: ListingPlace) throws -> ChangeBatch {
+    if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
+    poll.withLock { memory in
+      if place.page == nil { memory.abandon() }
+      if let delay = refusal.retryAfter { memory.refuse(refusal.failure, until: .now + delay) }
+    }
+    if refusal.status == 410, place.cursor != nil {
+      throw gap("the application does not know the cursor any more (status 410)")
+    }
+    throw refusal.failure
   }
 
   /// Nothing to release: the application keeps its records.
@@ -32,11 +47,16 @@ extension RemoteObject {
   private func place(_ position: Position?) throws -> ListingPlace {
     guard let position else { return ListingPlace() }
     guard position.epoch == epoch, let place = ListingPlace(position.place) else {
-      throw CaptureGap(
-        source: name, reason: "the watermark was taken at another address or object; everything is listed again",
-        resume: nil)
+      throw gap("the watermark was taken at another address or object")
     }
     return place
+  }
+
+  /// Deletes may have been missed; everything that lives is listed again from the beginning.
+  private func gap(_ reason: String) -> CaptureGap {
+    CaptureGap(
+      source: name, reason: "\(reason); everything is listed again",
+      resume: Position(epoch: epoch, place: ListingPlace().text))
   }
 
   /// Waits for the next turn, at most a second. Nil: it is time to list.

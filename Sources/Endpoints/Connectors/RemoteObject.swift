@@ -69,6 +69,9 @@ package final class RemoteObject: ChangeSource, ChangeTarget {
 
   /// The URL of a path template with `{object}` and `{id}` put in.
   func url(_ template: String, id: String? = nil) throws(Failure) -> String {
+    guard id != nil || !template.contains("{id}") else {
+      throw Failure(code: "connector.key", message: "a record of \(endpoint) is addressed by its id, and none is known")
+    }
     var values = ["object": endpoint.name]
     values["id"] = id
     return api.url(try Template.path(template, values))

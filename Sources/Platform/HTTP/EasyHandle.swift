@@ -52,7 +52,7 @@ import CCurl
   }
 
   private func setHeaders(_ request: HTTPRequest) {
-    // An empty `Expect` spares a second of waiting for `100 Continue`; libcurl's own content type is never what is meant.
+    // An empty `Expect` spares a second of waiting for `100 Continue`; libcurl's own content type is never meant.
     append("Expect:")
     if request.headers["Content-Type"] == nil { append("Content-Type:") }
     for (name, value) in request.headers { append(value.isEmpty ? "\(name);" : "\(name): \(value)") }

@@ -47,7 +47,11 @@ package struct Assembly: Sendable {
     }
   }
 
-  package func link(_ name: LinkName) -> Link? { links.first { $0.name == name } }
+  /// The links with these names; all of them where none is named.
+  /// - Throws: `Failure` for a name that is no link's.
+  package func links(named names: [String]) throws -> [Link] {
+    try configuration.links(named: names).compactMap { settings in links.first { $0.name == settings.name } }
+  }
 
   /// A table linked to two objects is one table; an object pulled by two links is one source.
   private static func objects(_ configuration: Configuration) throws -> [EndpointName: RemoteObject] {
@@ -65,6 +69,19 @@ package struct Assembly: Sendable {
 }
 
 extension Configuration {
+  /// The links with these names; all of them where none is named.
+  /// - Throws: `Failure` for a name that is no link's.
+  package func links(named names: [String]) throws -> [LinkSettings] {
+    guard !names.isEmpty else { return links }
+    return try names.map { name in
+      guard let link = links.first(where: { $0.name.description == name }) else {
+        let known = links.map(\.name.description).joined(separator: ", ")
+        throw Failure(code: "link.unknown", message: "there is no link \(name) in \(file); there are \(known)")
+      }
+      return link
+    }
+  }
+
   /// The tables of a database that links name, each once.
   package func tables(of database: String) -> [String] {
     var tables: [String] = []

@@ -53,7 +53,7 @@ struct PollMemory {
     return complete
   }
 
-  /// The listing under way cannot be continued; it starts again.
+  /// The listing under way cannot be continued; it starts again as soon as the caller asks.
   mutating func abandon() {
     began = nil
     due = nil

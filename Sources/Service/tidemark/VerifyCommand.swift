@@ -5,9 +5,9 @@ import Log
 import Runtime
 import Verify
 
-struct Verify: AsyncParsableCommand {
+struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare both sides of the links, record by record.",
+    commandName: "verify", abstract: "Compare both sides of the links, record by record.",
     discussion: "What differs is looked at again after a moment, so that changes on their way do not count.")
 
   @OptionGroup var options: ConfigurationOptions

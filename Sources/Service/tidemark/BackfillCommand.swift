@@ -3,9 +3,9 @@ import Changes
 import Log
 import Runtime
 
-struct Backfill: AsyncParsableCommand {
+struct BackfillCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Read a whole side of a link again; what differs travels like any other change.",
+    commandName: "backfill", abstract: "Read a whole side of a link again; what differs travels like any other change.",
     discussion: """
       A running service carries it out beside live changes, without locks. It survives every restart and goes on where \
       it was; a row never overwrites a newer change.
@@ -14,7 +14,7 @@ struct Backfill: AsyncParsableCommand {
   @OptionGroup var options: ConfigurationOptions
   @Argument(help: "The links to read; all of them where none is named.") var links: [String] = []
   @Option(help: "The side to read: database or application.") var from: Origin = .database
-  @Flag(help: "Return at once instead of waiting for the end.") var detachedFromTerminal = false
+  @Flag(help: "Return at once instead of waiting for the end.") var detach = false
 
   enum Origin: String, ExpressibleByArgument, CaseIterable { case database, application }
 
@@ -30,7 +30,7 @@ struct Backfill: AsyncParsableCommand {
           print("\(link.name): backfill \(backfill.id) is noted; no service runs, it starts with `tidemark run`")
           continue
         }
-        if !detachedFromTerminal { try await follow(backfill.id, of: link.name, log) }
+        if !detach { try await follow(backfill.id, of: link.name, log) }
       }
     }
   }

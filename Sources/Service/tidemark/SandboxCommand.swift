@@ -6,9 +6,9 @@ import Sandbox
 import ServiceLifecycle
 import UnixSignals
 
-struct Sandbox: AsyncParsableCommand {
+struct SandboxCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Run a pretend CRM with a real HTTP API, to try things with.",
+    commandName: "sandbox", abstract: "Run a pretend CRM with a real HTTP API, to try things with.",
     discussion: "Everything is in memory. The bearer token is that of SANDBOX_TOKEN, or `sandbox`.")
 
   @Option(help: "The port on the loopback interface; 0 takes any free one.") var port = 8650
@@ -24,7 +24,7 @@ struct Sandbox: AsyncParsableCommand {
       configuration.port = port
       configuration.objects = objects
       configuration.send = Self.send(HTTPClient())
-      let sandbox = Sandbox_(configuration: configuration) { port in
+      let sandbox = Sandbox(configuration: configuration) { port in
         print("sandbox: listening at http://127.0.0.1:\(port)")
         fflush(nil)
       }

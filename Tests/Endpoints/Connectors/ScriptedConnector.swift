@@ -1,0 +1,71 @@
+import Changes
+import Connectors
+import HTTP
+import Support
+import Synchronization
+
+/// A connector to a scripted server, with a manifest whose parts a test can replace.
+struct ScriptedConnector {
+  let server: ScriptedServer
+  let object: RemoteObject
+
+  static let secret = "s3cret-token"
+  static let usualList = """
+    path: /items
+    items: items
+    order: ascending
+    size: { parameter: limit, default: 2 }
+    paging: { link: next }
+    cursor: { parameter: since, item: at }
+    """
+  static let usualActions = """
+    read: { path: "/items/{id}" }
+    find: { query: { "{field}": "{value}" } }
+    create: { path: /items }
+    update: { path: "/items/{id}" }
+    delete: { path: "/items/{id}" }
+    version: { path: version, header: ETag, if_match: '"{version}"' }
+    deleted: { field: deleted }
+    conflict: { current: current }
+    """
+
+  init(
+    list: String = usualList, actions: String = usualActions, rest: String = "", every: Duration = .seconds(3600),
+    base: String = "", _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
+  ) throws {
+    server = try ScriptedServer(script)
+    let manifest = try Manifest(
+      text: """
+        name: scripted
+        authentication: { bearer: token }
+        objects:
+          items:
+            list:
+        \(list.indented(6))
+        \(actions.indented(4))
+        \(rest)
+        """, file: "scripted.yaml")
+    let connector = try Connector(
+      name: "app", manifest: manifest, baseURL: server.url + base, auth: ["token": ScriptedConnector.secret],
+      client: HTTPClient())
+    object = try connector.object("items", pollEvery: every)
+  }
+
+  /// One write and its outcome.
+  func apply(_ write: Write) async -> Outcome? { await object.apply([write]).first }
+}
+
+extension String {
+  fileprivate func indented(_ columns: Int) -> String {
+    split(separator: "\n").map { String(repeating: " ", count: columns) + $0 }.joined(separator: "\n")
+  }
+}
+
+/// Answers in turn; the last one again and again.
+final class Turns: Sendable {
+  private let left: Mutex<[ScriptedServer.Reply]>
+  init(_ replies: ScriptedServer.Reply...) { left = Mutex(replies) }
+  var next: ScriptedServer.Reply {
+    left.withLock { $0.count > 1 ? $0.removeFirst() : $0.first ?? .close }
+  }
+}
