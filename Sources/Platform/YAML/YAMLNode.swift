@@ -26,6 +26,11 @@ package struct YAMLNode: Hashable, Sendable {
     self.place = place
   }
 
+  /// The text of a single value; nil for anything else.
+  package var text: String? {
+    if case .scalar(let text, _) = content { text } else { nil }
+  }
+
   /// What kind of thing this is, for messages that say what was found.
   var kind: String {
     switch content {
