@@ -18,10 +18,12 @@ package struct YAMLDocument: Sendable {
     guard text.utf8.count <= Self.longestText else {
       throw Problems([Problem(start, code: "yaml.size", "the file is larger than 1 MiB")])
     }
+    let parser: Parser
     let parsed: Node?
     do {
       // Without resolver rules: the schema decides what a scalar is.
-      parsed = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
+      parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
+      parsed = try parser.singleRoot()
     } catch {
       throw Problems([Problem(error, file: file)])
     }
@@ -29,6 +31,8 @@ package struct YAMLDocument: Sendable {
       root = YAMLNode(.null, at: start)
       return
     }
+    // A node holds its anchor weakly and the parser strongly: without the parser an anchor would go unseen.
+    defer { withExtendedLifetime(parser) {} }
     root = try YAMLNode(parsed, file: file, depth: 0)
   }
 

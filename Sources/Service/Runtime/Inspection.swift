@@ -1,5 +1,6 @@
 package import Changes
 package import Config
+import Connectors
 import HTTP
 
 /// Looks at everything a configuration names and changes nothing: `tidemark check`.
