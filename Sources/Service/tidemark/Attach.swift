@@ -1,5 +1,6 @@
 import ArgumentParser
 import Changes
+import Config
 import Runtime
 
 struct Attach: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Changes
+import Config
 import Log
 import Runtime
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Changes
+import Config
 import JSON
 import Log
 import Runtime

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Changes
+import Config
 import Foundation
 import Log
 import Logging
@@ -12,7 +13,8 @@ struct Run: AsyncParsableCommand {
     discussion: "Stops within ten seconds of SIGINT or SIGTERM. A kill -9 is safe: the next start goes on where it was.")
 
   @OptionGroup var options: ConfigurationOptions
-  @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel: Logger.Level = .info
+  @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: Self.level)
+  var logLevel = Logger.Level.notice
 
   func run() async throws {
     try await ExitStatus.reporting {
@@ -34,6 +36,11 @@ struct Run: AsyncParsableCommand {
     }
   }
 
+  private static func level(_ text: String) throws -> Logger.Level {
+    guard let level = Logger.Level(rawValue: text) else { throw ValidationError("there is no log level '\(text)'") }
+    return level
+  }
+
   private func makeFolder(of log: String) throws {
     let folder = URL(fileURLWithPath: log).deletingLastPathComponent()
     // What travels may be personal data: nobody else reads the folder.
@@ -51,5 +58,3 @@ struct Run: AsyncParsableCommand {
     }
   }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Changes
+import Config
 import JSON
 import Log
+import Replay
 import Runtime
 import Verify
 
