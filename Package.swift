@@ -96,7 +96,8 @@ let service: [Target] = [
   .executableTarget(
     name: "tidemark",
     dependencies: [
-      "Changes", "Config", "HTTP", "JSON", "Log", "Postgres", "Replay", "Runtime", "SQLite", "Sandbox", "Server", "Telemetry",
+      "Changes", "Config", "HTTP", "JSON", "Log", "Postgres", "Replay", "Runtime", "SQLite", "Sandbox", "Server",
+      "Telemetry",
       "Verify", "YAML", argumentParser, logging, lifecycle, signals,
     ],
     path: "Sources/Service/tidemark", swiftSettings: strict),

@@ -72,9 +72,12 @@ struct ConfigurationProblemTests {
     ),
     (#"http: { listen: "127.evil.example:80", token: "${env:TOKEN}" }"#, []),
     (#"http: { listen: "[::1]:80" }"#, []),
-    (#"http: { listen: localhost }"#, [
-      #"1:17: expected host:port, got "localhost" — for example "127.0.0.1:8642""#
-    ]),
+    (
+      #"http: { listen: localhost }"#,
+      [
+        #"1:17: expected host:port, got "localhost" — for example "127.0.0.1:8642""#
+      ]
+    ),
     (
       "http: { token: abc }",
       ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
@@ -127,16 +130,22 @@ struct ConfigurationProblemTests {
   }
 
   @Test(arguments: [
-    ("filter: x", [
-      #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull"#
-    ]),
+    (
+      "filter: x",
+      [
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull"#
+      ]
+    ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),
     ("pull: { every: 5 }", [#"13:20: expected a duration like 250ms, 30s, 5m, 2h or 1d, got "5""#]),
     ("direction: push\n    pull: { every: 5m }", ["14:11: a link with direction: push does not pull"]),
-    ("direction: pull\n    conflict: {}", [
-      "14:15: a link with direction: pull has no conflicts"
-        + " — its source is always right; remove this, or use direction: both"
-    ]),
+    (
+      "direction: pull\n    conflict: {}",
+      [
+        "14:15: a link with direction: pull has no conflicts"
+          + " — its source is always right; remove this, or use direction: both"
+      ]
+    ),
     ("conflict: { default: app }", ["13:26: expected one of newest, database, application, got \"app\""]),
     ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
     ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, got \"never\""]),
@@ -152,30 +161,51 @@ struct ConfigurationProblemTests {
     ("shop.customers", "crm.contacts", [#"11:12: there is no database "crm" — expected database.table"#]),
     ("crm.contacts", "cmr.contacts", [#"12:13: there is no connector "cmr" — did you mean "crm"?"#]),
     ("{ email: email }", "{ email: mail }", ["14:19: fields says email: email — name the same field in both"]),
-    ("    key: { email: email }", "", [
-      #"11:5: missing key "key" — for example key: { email: Email }: the fields by which a record is found"#
-        + " when the answer to its creation was lost"
-    ]),
-    ("name: name", "name: email", [
-      #"15:27: "email" and "name" are linked to the same field — email and email"#
-    ]),
+    (
+      "    key: { email: email }", "",
+      [
+        #"11:5: missing key "key" — for example key: { email: Email }: the fields by which a record is found"#
+          + " when the answer to its creation was lost"
+      ]
+    ),
+    (
+      "name: name", "name: email",
+      [
+        #"15:27: "email" and "name" are linked to the same field — email and email"#
+      ]
+    ),
     ("name: name", "name: { field: a..b }", [#"15:30: expected a field such as Name or address.city, got "a..b""#]),
-    ("name: name", "name: { field: n, as: int }", [
-      "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, got \"int\""
-    ]),
-    ("name: name", "name: { field: n, reference: custmers }", [
-      #"15:44: there is no link "custmers" — did you mean "customers"?"#
-    ]),
-    ("name: name", "name: { field: n, reference: customers, as: string }", [
-      "15:59: a reference cannot be converted too — remove as:"
-    ]),
-    ("customers:", "cust omers:", [
-      #"10:3: "cust omers" cannot name a link — use letters, digits, _ and -"#
-    ]),
-    ("crm:", "shop:", [
-      #"7:3: "shop" names both a database and a connector — rename one of them"#,
-      #"12:13: there is no connector "crm" — known: shop"#,
-    ]),
+    (
+      "name: name", "name: { field: n, as: int }",
+      [
+        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, got \"int\""
+      ]
+    ),
+    (
+      "name: name", "name: { field: n, reference: custmers }",
+      [
+        #"15:44: there is no link "custmers" — did you mean "customers"?"#
+      ]
+    ),
+    (
+      "name: name", "name: { field: n, reference: customers, as: string }",
+      [
+        "15:59: a reference cannot be converted too — remove as:"
+      ]
+    ),
+    (
+      "customers:", "cust omers:",
+      [
+        #"10:3: "cust omers" cannot name a link — use letters, digits, _ and -"#
+      ]
+    ),
+    (
+      "crm:", "shop:",
+      [
+        #"7:3: "shop" names both a database and a connector — rename one of them"#,
+        #"12:13: there is no connector "crm" — known: shop"#,
+      ]
+    ),
   ])
   func `names and fields lead somewhere`(right: String, wrong: String, expected: [String]) throws {
     let text = file()

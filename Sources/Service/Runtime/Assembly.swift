@@ -60,7 +60,8 @@ package struct Assembly: Sendable {
     for connector in configuration.connectors {
       let api = try connector.make(client)
       for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
-        let every = configuration.links.filter { $0.object == link.object }.map(\.pullInterval).min() ?? link.pullInterval
+        let every =
+          configuration.links.filter { $0.object == link.object }.map(\.pullInterval).min() ?? link.pullInterval
         objects[link.object] = try api.object(link.object.name, pollEvery: every)
       }
     }

@@ -17,7 +17,9 @@ package struct Explanation: Sendable {
   package init(_ link: LinkSettings, key: String, log: ChangeLog) async throws {
     let found = try await Self.find(link, key, log)
     let localKey = found?.local.key ?? Self.keys(key)[0]
-    var lines = ["Link \(link.name): \(link.table) \(localKey) and \(link.object) \(found?.remote.key.description ?? "?")"]
+    var lines = [
+      "Link \(link.name): \(link.table) \(localKey) and \(link.object) \(found?.remote.key.description ?? "?")"
+    ]
     var members: [(String, JSONValue)] = [
       ("link", .string(link.name.description)), ("local_key", .string(localKey.description)),
       ("remote_key", found.map { .string($0.remote.key.description) } ?? .null),

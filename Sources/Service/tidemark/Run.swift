@@ -10,7 +10,8 @@ import Telemetry
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Replicate until interrupted.",
-    discussion: "Stops within ten seconds of SIGINT or SIGTERM. A kill -9 is safe: the next start goes on where it was.")
+    discussion: "Stops within ten seconds of SIGINT or SIGTERM. A kill -9 is safe: the next start goes on where it was."
+  )
 
   @OptionGroup var options: ConfigurationOptions
   @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: Self.level)
@@ -53,7 +54,8 @@ struct Run: AsyncParsableCommand {
     for (name, database) in assembly.databases {
       let tables = assembly.configuration.capturedTables(of: name)
       guard !tables.isEmpty, !(try await database.attachPlan(tables).isEmpty) else { continue }
-      printError("tidemark: \(name) is not attached, or not all of it. Run `tidemark attach` (with --dry-run to see the SQL).")
+      printError(
+        "tidemark: \(name) is not attached, or not all of it. Run `tidemark attach` (with --dry-run to see the SQL).")
       throw ExitStatus.configuration
     }
   }

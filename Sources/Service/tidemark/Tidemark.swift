@@ -21,7 +21,8 @@ struct Tidemark: AsyncParsableCommand {
       """,
     version: tidemarkVersion,
     subcommands: [
-      Check.self, Attach.self, Detach.self, Run.self, Status.self, BackfillCommand.self, VerifyCommand.self, Explain.self,
+      Check.self, Attach.self, Detach.self, Run.self, Status.self, BackfillCommand.self, VerifyCommand.self,
+      Explain.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])
 }
