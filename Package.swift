@@ -81,7 +81,7 @@ let endpoints: [Target] = [
 ]
 
 let service: [Target] = [
-  room("Service", "Config", ["Changes", "Mapping", "Reconcile", "YAML", "Connectors"]),
+  room("Service", "Config", ["Changes", "Mapping", "Reconcile", "YAML"]),
   room("Service", "Server", ["Changes", "JSON", "Log", "Telemetry", hummingbird, logging, lifecycle]),
   room("Service", "Sandbox", ["JSON", "HTTP", crypto, hummingbird, logging, lifecycle]),
   room(
@@ -133,7 +133,8 @@ let package = Package(
     tests(
       "Service",
       [
-        "Changes", "Config", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log", hummingbird, logging,
+        "Changes", "Config", "Mapping", "Reconcile", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log",
+        "YAML", hummingbird, logging,
       ]),
     tests("System", ["JSON", "HTTP", "Log", "SQLite", "Postgres"]),
   ]

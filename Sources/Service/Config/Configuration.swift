@@ -1,0 +1,108 @@
+package import Changes
+package import Mapping
+package import Reconcile
+package import YAML
+
+/// What `tidemark.yaml` says, checked: every name leads somewhere and every secret was found.
+package struct Configuration: Sendable {
+  /// The path the configuration was read from.
+  package let file: String
+  /// The path of the log. Relative paths in the file are relative to its folder; here they are resolved.
+  package let log: String
+  package let http: HTTPSettings
+  /// In the order written, as the connectors and links are.
+  package let databases: [DatabaseSettings]
+  package let connectors: [ConnectorSettings]
+  package let links: [LinkSettings]
+
+  package static let usualLog = ".tidemark/log.db"
+}
+
+/// Where the status page, metrics and webhooks are served.
+package struct HTTPSettings: Sendable {
+  /// A host name, an IPv4 address, or an IPv6 address without brackets.
+  package var host: String
+  /// 0: any free port.
+  package var port: Int
+  /// What a client has to show; nil only on a loopback address.
+  package var token: Secret?
+
+  /// Loopback, so that nothing is open to a network before somebody says so.
+  package static let usual = HTTPSettings(host: "127.0.0.1", port: 8642, token: nil)
+}
+
+/// How changes are captured at a database.
+package enum CaptureMode: String, Sendable, CaseIterable { case auto, trigger }
+
+/// An attached database.
+package struct DatabaseSettings: Sendable {
+  package enum Location: Sendable {
+    case postgres(PostgresURL)
+    /// A file path.
+    case sqlite(path: String)
+  }
+
+  package let name: String
+  package let location: Location
+  package let capture: CaptureMode
+  /// Where its name is written.
+  package let place: Place
+}
+
+/// A connector: a manifest, and what it takes to use it.
+package struct ConnectorSettings: Sendable {
+  package enum ManifestSource: Hashable, Sendable {
+    /// One of those built in.
+    case embedded(String)
+    /// A file path.
+    case file(String)
+  }
+
+  package let name: String
+  package let manifest: ManifestSource
+  /// Instead of the manifest's own address; without a slash at the end.
+  package let url: String?
+  /// What the manifest's authentication asks for, by its names.
+  package let auth: [String: Secret]
+  package let webhookSecret: Secret?
+  /// Where its name is written, and where its `use` is.
+  package let place: Place
+  package let usePlace: Place
+}
+
+/// Which ways changes travel over a link.
+package enum LinkDirection: String, Sendable, CaseIterable {
+  case both, push, pull
+
+  package var directions: [Direction] {
+    switch self {
+    case .both: [.push, .pull]
+    case .push: [.push]
+    case .pull: [.pull]
+    }
+  }
+}
+
+/// A link: the table is its local side, the object its remote side.
+package struct LinkSettings: Sendable {
+  package let name: LinkName
+  package let table: EndpointName
+  package let object: EndpointName
+  package let direction: LinkDirection
+  /// The linked columns by which the sides find each other before ids are known; empty only for a link that pulls.
+  package let key: [String]
+  /// The linked fields, those of the key included.
+  package let mapping: FieldMapping
+  /// The column that receives the id of the object's record; no linked field.
+  package let idColumn: String?
+  package let conflict: ConflictPolicy
+  /// How long after one pull the next one starts.
+  package let pullInterval: Duration
+  /// Where its name, its table and its object are written.
+  package let place: Place
+  package let tablePlace: Place
+  package let objectPlace: Place
+
+  /// Twelve requests an hour leave nearly all of a daily quota to people; webhooks or `pull.every` make it faster.
+  package static let usualPullInterval = Duration.seconds(300)
+}

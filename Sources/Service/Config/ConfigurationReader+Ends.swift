@@ -1,0 +1,66 @@
+import YAML
+
+extension ConfigurationReader {
+  func database(_ name: YAMLValue, _ value: YAMLValue) -> DatabaseSettings? {
+    value.mapping { reader in
+      let url = reader.required("url", hint: "\"postgres://…\" or \"sqlite:path\"")
+      let capture = reader["capture"].map { $0.choice(CaptureMode.self) } ?? .auto
+      guard let location = url.flatMap({ location($0) }), let capture, let written = name.string() else { return nil }
+      return DatabaseSettings(name: written, location: location, capture: capture, place: name.place)
+    }
+  }
+
+  /// A URL is never repeated in a message: it may hold a password.
+  private func location(_ value: YAMLValue) -> DatabaseSettings.Location? {
+    guard let text = references.expanded(value) else { return nil }
+    if let url = PostgresURL(text) { return .postgres(url) }
+    guard text.hasPrefix("sqlite:") else {
+      value.report("config.database-url", "expected a URL such as \"postgres://…\" or \"sqlite:path\"")
+      return nil
+    }
+    let path = String(text.dropFirst("sqlite:".count))
+    guard !path.isEmpty, !path.hasPrefix("//"), !path.hasPrefix(":memory:"), !path.hasPrefix("file:") else {
+      value.report(
+        "config.database-url", "expected a file path after sqlite:", hint: "sqlite:shop.db or sqlite:/var/lib/shop.db")
+      return nil
+    }
+    return .sqlite(path: paths.resolved(path))
+  }
+
+  func connector(_ name: YAMLValue, _ value: YAMLValue) -> ConnectorSettings? {
+    value.mapping { reader in
+      let use = reader.required("use", hint: "the name of a built-in manifest, or the path of one ending in .yaml")
+      let url = reader["url"].map { self.url($0) } ?? .some(nil)
+      let auth = reader["auth"].map { $0.named { _, secret in references.secret(secret) } } ?? []
+      let webhook = reader["webhook"]?.mapping { webhook in
+        webhook.required("secret").flatMap { references.secret($0) }
+      }
+      guard let use, let source = use.string(), let url, let auth, let written = name.string() else { return nil }
+      return ConnectorSettings(
+        name: written, manifest: manifest(source), url: url,
+        auth: Dictionary(auth.map { ($0.name, $0.value) }) { _, last in last }, webhookSecret: webhook,
+        place: name.place, usePlace: use.place)
+    }
+  }
+
+  private func manifest(_ written: String) -> ConnectorSettings.ManifestSource {
+    let isPath = written.contains("/") || written.hasSuffix(".yaml") || written.hasSuffix(".yml")
+    return isPath ? .file(paths.resolved(written)) : .embedded(written)
+  }
+
+  /// Nil inside nil: there was a problem.
+  private func url(_ value: YAMLValue) -> String?? {
+    guard let text = references.expanded(value) else { return nil }
+    let scheme = ["https://", "http://"].first { text.hasPrefix($0) }
+    guard let scheme, text.count > scheme.count, !text.contains(where: \.isWhitespace) else {
+      value.report("config.connector-url", "expected a URL that starts with https:// or http://")
+      return nil
+    }
+    guard !text.contains("@"), !text.contains("?"), !text.contains("#") else {
+      value.report(
+        "config.connector-url", "expected a URL without user, query or fragment", hint: "credentials belong under auth")
+      return nil
+    }
+    return .some(text.hasSuffix("/") ? String(text.dropLast()) : text)
+  }
+}

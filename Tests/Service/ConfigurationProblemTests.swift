@@ -1,0 +1,236 @@
+import Config
+import Foundation
+import Testing
+import YAML
+
+/// Every mistake a file can hold, with exactly what a person reads about it.
+struct ConfigurationProblemTests {
+  private func problems(_ text: String) throws -> [String] {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".yaml").path
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    do throws(Problems) {
+      _ = try Configuration.load(path: path, environment: ["TOKEN": "x"])
+      return []
+    } catch {
+      return error.all.map { String($0.description.dropFirst(path.count + 1)) }
+    }
+  }
+
+  /// A right file around one more line at the top level (line 1), of database `shop` (4), of connector `crm` (7),
+  /// of link `customers` (13), or after it (14).
+  private func file(
+    top: String = "# top", database: String = "# database", connector: String = "# connector", link: String = "# link",
+    more: String = "# more"
+  ) -> String {
+    """
+    \(top)
+    databases:
+      shop: { url: "sqlite:shop.db",
+        \(database)
+      }
+    connectors:
+      crm: { \(connector)
+        use: sandbox }
+    links:
+      customers:
+        table: shop.customers
+        object: crm.contacts
+        \(link)
+        key: { email: email }
+        fields: { name: name, email: email }
+      \(more)
+    """
+  }
+
+  @Test func `a right file has no problem`() throws {
+    #expect(try problems(file()) == [])
+  }
+
+  @Test func `an empty file is told what it needs`() throws {
+    #expect(
+      try problems("") == [
+        #"1:1: missing key "connectors" — for example connectors: { crm: { use: sandbox } }"#,
+        #"1:1: missing key "databases" — for example databases: { shop: { url: "sqlite:shop.db" } }"#,
+        #"1:1: missing key "links" — a link pairs one table with one object"#,
+      ])
+  }
+
+  @Test(arguments: [
+    ("retention: 5m", [#"1:1: unknown key "retention" — known keys: log, http, databases, connectors, links"#]),
+    ("htpp: {}", [#"1:1: unknown key "htpp" — did you mean "http"?"#]),
+    (
+      "log: postgres://h/log",
+      ["1:6: a log in a database server is not available yet — give a file path such as .tidemark/log.db"]
+    ),
+    (
+      #"http: { listen: "0.0.0.0:80" }"#,
+      [
+        #"1:17: 0.0.0.0:80 can be reached from other machines, so it needs a token"#
+          + #" — add token: "${env:TIDEMARK_TOKEN}", or listen on 127.0.0.1"#
+      ]
+    ),
+    (#"http: { listen: "127.evil.example:80", token: "${env:TOKEN}" }"#, []),
+    (#"http: { listen: "[::1]:80" }"#, []),
+    (
+      #"http: { listen: localhost }"#,
+      [
+        #"1:17: expected host:port, got "localhost" — for example "127.0.0.1:8642""#
+      ]
+    ),
+    (
+      "http: { token: abc }",
+      ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+    ),
+    (#"http: { token: "${env:NONE}" }"#, ["1:16: the environment variable NONE is not set"]),
+    (#"http: { token: "${file:/nowhere/x}" }"#, ["1:16: the file /nowhere/x cannot be read"]),
+    (
+      #"http: { token: "${vault:x}" }"#,
+      ["1:16: unknown kind of reference — write ${env:NAME} or ${file:path}"]
+    ),
+    (#"http: { token: "${env:TOKEN" }"#, ["1:16: a reference lacks its closing brace — write ${env:NAME}"]),
+  ])
+  func `the top level is checked`(line: String, expected: [String]) throws {
+    #expect(try problems(file(top: line)) == expected)
+  }
+
+  @Test(arguments: [
+    ("capture: wal", ["4:14: expected one of auto, trigger, got \"wal\""]),
+    ("captur: auto", [#"4:5: unknown key "captur" — did you mean "capture"?"#]),
+  ])
+  func `a database is checked`(line: String, expected: [String]) throws {
+    #expect(try problems(file(database: line)) == expected)
+  }
+
+  @Test(arguments: [
+    ("mysql://h/d", "expected a URL such as \"postgres://…\" or \"sqlite:path\""),
+    ("sqlite:", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
+    ("sqlite://x", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
+    ("postgres://u:${env:NOPE}@h/d", "the environment variable NOPE is not set"),
+  ])
+  func `a database's address is checked and not repeated`(url: String, expected: String) throws {
+    let text = file().replacingOccurrences(of: "sqlite:shop.db", with: url)
+    #expect(try problems(text) == ["3:16: \(expected)"])
+  }
+
+  @Test(arguments: [
+    ("url: ftp://x,", ["7:15: expected a URL that starts with https:// or http://"]),
+    (
+      "url: https://u@x,",
+      ["7:15: expected a URL without user, query or fragment — credentials belong under auth"]
+    ),
+    (
+      "auth: { key: abc },",
+      ["7:23: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+    ),
+    ("webhook: {},", [#"7:19: missing key "secret""#]),
+  ])
+  func `a connector is checked`(line: String, expected: [String]) throws {
+    #expect(try problems(file(connector: line)) == expected)
+  }
+
+  @Test(arguments: [
+    (
+      "filter: x",
+      [
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull"#
+      ]
+    ),
+    ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),
+    ("pull: { every: 5 }", [#"13:20: expected a duration like 250ms, 30s, 5m, 2h or 1d, got "5""#]),
+    ("direction: push\n    pull: { every: 5m }", ["14:11: a link with direction: push does not pull"]),
+    (
+      "direction: pull\n    conflict: {}",
+      [
+        "14:15: a link with direction: pull has no conflicts"
+          + " — its source is always right; remove this, or use direction: both"
+      ]
+    ),
+    ("conflict: { default: app }", ["13:26: expected one of newest, database, application, got \"app\""]),
+    ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
+    ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, got \"never\""]),
+    ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
+  ])
+  func `a link is checked`(line: String, expected: [String]) throws {
+    #expect(try problems(file(link: line)) == expected)
+  }
+
+  @Test(arguments: [
+    ("shop.customers", "customers", [#"11:12: expected database.table, got "customers""#]),
+    ("shop.customers", "shp.customers", [#"11:12: there is no database "shp" — did you mean "shop"?"#]),
+    ("shop.customers", "crm.contacts", [#"11:12: there is no database "crm" — expected database.table"#]),
+    ("crm.contacts", "cmr.contacts", [#"12:13: there is no connector "cmr" — did you mean "crm"?"#]),
+    ("{ email: email }", "{ email: mail }", ["14:19: fields says email: email — name the same field in both"]),
+    (
+      "    key: { email: email }", "",
+      [
+        #"11:5: missing key "key" — for example key: { email: Email }: the fields by which a record is found"#
+          + " when the answer to its creation was lost"
+      ]
+    ),
+    (
+      "name: name", "name: email",
+      [
+        #"15:28: "email" and "name" are linked to the same field — email and email"#
+      ]
+    ),
+    ("name: name", "name: { field: a..b }", [#"15:30: expected a field such as Name or address.city, got "a..b""#]),
+    (
+      "name: name", "name: { field: n, as: int }",
+      [
+        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, got \"int\""
+      ]
+    ),
+    (
+      "name: name", "name: { field: n, reference: custmers }",
+      [
+        #"15:44: there is no link "custmers" — did you mean "customers"?"#
+      ]
+    ),
+    (
+      "name: name", "name: { field: n, reference: customers, as: string }",
+      [
+        "15:59: a reference cannot be converted too — remove as:"
+      ]
+    ),
+    (
+      "customers:", "cust omers:",
+      [
+        #"10:3: "cust omers" cannot name a link — use letters, digits, _ and -"#
+      ]
+    ),
+    (
+      "crm:", "shop:",
+      [
+        #"7:3: "shop" names both a database and a connector — rename one of them"#,
+        #"12:13: there is no connector "crm" — known: shop"#,
+      ]
+    ),
+  ])
+  func `names and fields lead somewhere`(right: String, wrong: String, expected: [String]) throws {
+    let text = file()
+    let range = try #require(text.range(of: right))
+    let isLink = right == "crm.contacts"
+    let place = isLink ? text.range(of: right, options: .backwards) ?? range : range
+    #expect(try problems(text.replacingCharacters(in: place, with: wrong)) == expected)
+  }
+
+  @Test func `links are checked against each other`() throws {
+    let more = """
+      twin: { table: shop.customers, object: crm.contacts, direction: pull, fields: { name: name } }
+        a: { table: shop.a, object: crm.a, direction: pull, fields: { b: { field: b, reference: b } } }
+        b: { table: shop.b, object: crm.b, direction: pull, fields: { a: { field: a, reference: a } } }
+        tree: { table: shop.t, object: crm.t, direction: pull, fields: { up: { field: up, reference: tree } } }
+      """
+    #expect(
+      try problems(file(more: more)) == [
+        #"16:3: "twin" and "customers" link the same table and object — join them"#,
+        "18:91: links refer to each other in a circle: a → b → a — drop one of them",
+      ])
+  }
+
+  @Test func `all problems of a file are told at once, in its order`() throws {
+    let text = file(top: "logg: x", connector: "url: x,", link: "direction: up")
+    #expect(try problems(text).map { $0.prefix { $0 != ":" } } == ["1", "7", "13"])
+  }
+}
