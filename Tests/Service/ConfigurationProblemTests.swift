@@ -171,7 +171,7 @@ struct ConfigurationProblemTests {
     (
       "name: name", "name: email",
       [
-        #"15:27: "email" and "name" are linked to the same field — email and email"#
+        #"15:28: "email" and "name" are linked to the same field — email and email"#
       ]
     ),
     ("name: name", "name: { field: a..b }", [#"15:30: expected a field such as Name or address.city, got "a..b""#]),
@@ -225,7 +225,7 @@ struct ConfigurationProblemTests {
     #expect(
       try problems(file(more: more)) == [
         #"16:3: "twin" and "customers" link the same table and object — join them"#,
-        "18:89: links refer to each other in a circle: a → b → a — drop one of them",
+        "18:91: links refer to each other in a circle: a → b → a — drop one of them",
       ])
   }
 

@@ -32,11 +32,11 @@ package struct PostgresURL: Sendable, CustomStringConvertible, CustomDebugString
 
   /// The address with `***` for the password.
   package var description: String {
-    let parts = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    let query = parts.count == 2 ? "?" + Self.redactedQuery(parts[1]) : ""
-    // A password with an unencoded `?` ends behind it: then everything from the first colon on is hidden.
-    if query.contains("@") { return Self.redactedUser(text) }
-    return Self.redactedUser(String(parts[0])) + query
+    // The last `@` ends the user and password, so that a password may hold any character and still be hidden whole;
+    // one in the query only hides more.
+    let shown = Self.redactedUser(text)
+    guard let mark = shown.firstIndex(of: "?") else { return shown }
+    return shown[...mark] + Self.redactedQuery(shown[shown.index(after: mark)...])
   }
 
   package var debugDescription: String { description }
