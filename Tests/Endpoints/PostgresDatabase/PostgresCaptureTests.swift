@@ -25,7 +25,8 @@ struct PostgresCaptureTests {
   }
 
   @Test func aChangedKeyIsADeleteAndAnInsert() async throws {
-    let scene = try await PostgresScene(Self.items, tables: ["items"])
+    let scene = try await PostgresScene(
+      "CREATE TABLE items (id int PRIMARY KEY DEFERRABLE, name text)", tables: ["items"])
     try await scene.execute("INSERT INTO items SELECT g, 'x' FROM generate_series(1, 3) g")
     let (_, start) = try await scene.drain()
     try await scene.execute(
