@@ -60,7 +60,9 @@ package struct StatusReporter: Sendable {
           source.oldestTransactionSeconds = telemetry.oldestTransaction(database: name).value
         }
       }
-      source.watermark = try await log.figures(of: SourceName(name))?.watermark.description
+      let figures = try await log.figures(of: SourceName(name))
+      source.watermark = figures?.watermark.description
+      source.capturedTotal = figures?.changes ?? 0
       sources.append(source)
     }
     return sources
@@ -78,7 +80,7 @@ package struct StatusReporter: Sendable {
       let way = StatusReport.Way(
         pendingChanges: figures.pending + figures.waiting, replayLagSeconds: figures.lag(at: now),
         deliveredTotal: (figures.endings[.delivered] ?? 0) + (figures.endings[.merged] ?? 0),
-        watermark: figures.watermark, waiting: figures.waiting, stalled: stall.map(Self.standstill))
+        mergedTotal: figures.endings[.merged] ?? 0, watermark: figures.watermark, waiting: figures.waiting, stalled: stall.map(Self.standstill))
       if direction == .push { report.push = way } else { report.pull = way }
       report.deadLetters += figures.deadLetters
     }

@@ -54,7 +54,7 @@ extension StatusReport.Source {
     [
       "name": .string(name), "kind": .string(kind.rawValue), "state": .string(state.rawValue),
       "capture_lag_seconds": .measured(captureLagSeconds), "watermark": .optional(watermark),
-      "outbox_changes": .optional(outboxChanges), "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
+      "captured_total": .integer(capturedTotal), "outbox_changes": .optional(outboxChanges), "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
       "stalled": stalled?.json ?? .null,
     ]
   }
@@ -65,6 +65,7 @@ extension StatusReport.Source {
       name: try members.string("name"), kind: Kind(rawValue: kind) ?? .database, state: try members.state())
     captureLagSeconds = members.optional("capture_lag_seconds") { Double($0.text) }
     watermark = members.optional("watermark", \.stringValue)
+    capturedTotal = try members.integer("captured_total")
     outboxChanges = members.optional("outbox_changes", \.integerValue)
     oldestTransactionSeconds = members.optional("oldest_transaction_seconds") { Double($0.text) }
     stalled = try members.object("stalled", StatusReport.Standstill.init(members:))
@@ -97,7 +98,8 @@ extension StatusReport.Way {
   var json: JSONValue {
     [
       "pending_changes": .integer(pendingChanges), "replay_lag_seconds": .measured(replayLagSeconds),
-      "delivered_total": .integer(deliveredTotal), "watermark": .integer(watermark.number),
+      "delivered_total": .integer(deliveredTotal), "merged_total": .integer(mergedTotal),
+      "watermark": .integer(watermark.number),
       "waiting": .integer(waiting), "stalled": stalled?.json ?? .null,
     ]
   }
@@ -106,7 +108,7 @@ extension StatusReport.Way {
     self.init(
       pendingChanges: try members.integer("pending_changes"),
       replayLagSeconds: try members.number("replay_lag_seconds"),
-      deliveredTotal: try members.integer("delivered_total"),
+      deliveredTotal: try members.integer("delivered_total"), mergedTotal: try members.integer("merged_total"),
       watermark: LogSequence(try members.integer("watermark")), waiting: try members.integer("waiting"),
       stalled: try members.object("stalled", StatusReport.Standstill.init(members:)))
   }

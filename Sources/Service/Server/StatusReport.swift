@@ -82,6 +82,8 @@ package struct StatusReport: Sendable, Hashable {
     package var state: State
     package var captureLagSeconds: Double?
     package var watermark: String?
+    /// Changes that entered the log from here, ever.
+    package var capturedTotal: Int64 = 0
     package var outboxChanges: Int64?
     package var oldestTransactionSeconds: Double?
     package var stalled: Standstill?
@@ -119,19 +121,23 @@ package struct StatusReport: Sendable, Hashable {
   package struct Way: Sendable, Hashable {
     package var pendingChanges: Int64
     package var replayLagSeconds: Double
+    /// Writes to the target, those after a merge included.
     package var deliveredTotal: Int64
+    /// Writes for which both sides had changed the record.
+    package var mergedTotal: Int64
     package var watermark: LogSequence
     /// Changes held back by an earlier one.
     package var waiting: Int64
     package var stalled: Standstill?
 
     package init(
-      pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, watermark: LogSequence,
+      pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, mergedTotal: Int64 = 0, watermark: LogSequence,
       waiting: Int64 = 0, stalled: Standstill? = nil
     ) {
       self.pendingChanges = pendingChanges
       self.replayLagSeconds = replayLagSeconds
       self.deliveredTotal = deliveredTotal
+      self.mergedTotal = mergedTotal
       self.watermark = watermark
       self.waiting = waiting
       self.stalled = stalled
