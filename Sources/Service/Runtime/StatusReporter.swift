@@ -80,7 +80,8 @@ package struct StatusReporter: Sendable {
       let way = StatusReport.Way(
         pendingChanges: figures.pending + figures.waiting, replayLagSeconds: figures.lag(at: now),
         deliveredTotal: (figures.endings[.delivered] ?? 0) + (figures.endings[.merged] ?? 0),
-        mergedTotal: figures.endings[.merged] ?? 0, watermark: figures.watermark, waiting: figures.waiting, stalled: stall.map(Self.standstill))
+        mergedTotal: figures.endings[.merged] ?? 0, watermark: figures.watermark, waiting: figures.waiting,
+        stalled: stall.map(Self.standstill))
       if direction == .push { report.push = way } else { report.pull = way }
       report.deadLetters += figures.deadLetters
     }

@@ -54,7 +54,8 @@ extension StatusReport.Source {
     [
       "name": .string(name), "kind": .string(kind.rawValue), "state": .string(state.rawValue),
       "capture_lag_seconds": .measured(captureLagSeconds), "watermark": .optional(watermark),
-      "captured_total": .integer(capturedTotal), "outbox_changes": .optional(outboxChanges), "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
+      "captured_total": .integer(capturedTotal), "outbox_changes": .optional(outboxChanges),
+      "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
       "stalled": stalled?.json ?? .null,
     ]
   }

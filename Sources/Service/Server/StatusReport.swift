@@ -131,7 +131,8 @@ package struct StatusReport: Sendable, Hashable {
     package var stalled: Standstill?
 
     package init(
-      pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, mergedTotal: Int64 = 0, watermark: LogSequence,
+      pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, mergedTotal: Int64 = 0,
+      watermark: LogSequence,
       waiting: Int64 = 0, stalled: Standstill? = nil
     ) {
       self.pendingChanges = pendingChanges
