@@ -86,7 +86,7 @@ struct Delivery: Sendable {
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
         state: state)
-      guard let write = try await request(round) else { return .settled(round.settled(after: nil)) }
+      guard let write = try await request(round) else { return try await settle(round, after: nil) }
       switch await link[target].target.apply([write]).first ?? .retry(Self.unanswered, after: nil) {
       case .applied(let applied):
         return try await finish(round, applied)
@@ -186,20 +186,27 @@ struct Delivery: Sendable {
     } else {
       after = try await translation.fields(applied.after, at: target) ?? round.intended
     }
-    var settled = round.settled(after: .init(applied: applied, fields: after))
-    if case .create = round.action, source == .local, let column = link.idColumn, var state = settled.state {
-      let written = try await writeBack(applied.key, to: column, of: round.seen)
-      if case .applied(let local) = written { state.local.see(local.stamp) }
-      settled.state = state
-    }
-    return .settled(settled)
+    return try await settle(round, after: .init(applied: applied, fields: after))
   }
 
-  private func writeBack(_ key: RecordKey, to column: String, of seen: Seen) async throws(Unmappable) -> Outcome {
-    await link[source].target.apply([
-      Write(
-        .update, key: seen.key, fields: JSONObject([(column, key.values.first ?? .null)]), expected: nil,
-        idempotencyKey: "\(link.name)-id-\(key.encoded)")
-    ]).first ?? .retry(Self.unanswered, after: nil)
+  /// What the log remembers; before that the local record is told its remote key, where a column waits for it. Done in
+  /// this order a crash between the two repeats the telling.
+  private func settle(_ round: Round, after: Round.After?) async throws(Unmappable) -> DeliveryResult {
+    var settled = round.settled(after: after)
+    guard let column = link.idColumn, let state = settled.state, state.base != nil,
+      !round.localHolds(state.remote.key, in: column)
+    else { return .settled(settled) }
+    let telling = Write(
+      .update, key: state.local.key, fields: JSONObject([(column, state.remote.key.values.first ?? .null)]),
+      expected: nil, idempotencyKey: "\(link.name)-id-\(round.logged.sequence)")
+    switch await link.local.target.apply([telling]).first ?? .retry(Self.unanswered, after: nil) {
+    case .applied(let applied): settled.state?.local.see(applied.stamp)
+    // The record is gone again, or the column will not take it: that is no reason to hold the record back.
+    case .mismatch, .rejected: break
+    case .retry(let failure, let after): return .retry(failure, after: after)
+    case .unavailable(let failure, let after): return .unavailable(failure, after: after)
+    case .unknown(let failure): return .retry(failure, after: nil)
+    }
+    return .settled(settled)
   }
 }

@@ -93,6 +93,13 @@ struct Round: Sendable {
     }
   }
 
+  /// Whether the local record holds its remote key in `column` already, as far as this delivery knows.
+  func localHolds(_ remoteKey: RecordKey, in column: String) -> Bool {
+    if direction == .push { return seen.object?[column] == remoteKey.values.first }
+    if case .create = action { return true }
+    return state?.remote.key == seen.key
+  }
+
   /// What the log remembers. `after` is nil when nothing had to be written.
   func settled(after: After?) -> DeliveryResult.Settled {
     DeliveryResult.Settled(ending: ending(after), state: nextState(after), conflicts: conflicts)
@@ -110,8 +117,7 @@ struct Round: Sendable {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
     let there = after.map(\.fields) ?? assumed?.fields
-    var base: JSONObject?
-    if let fields, let there { base = agreed(state?.base, fields, there) }
+    let base = nextBase(there)
 
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
     source.see(seen.stamp)
@@ -128,6 +134,15 @@ struct Round: Sendable {
     let isAgreed = fields == there
     let (local, remote) = direction == .push ? (source, target) : (target, source)
     return RecordState(local: local, remote: remote, base: base, isAgreed: isAgreed, sequence: logged.sequence)
+  }
+
+  /// Gone at both sides is agreed too. Gone at one, the base stays until the other side's change says what becomes of it.
+  private func nextBase(_ there: JSONObject?) -> JSONObject? {
+    switch (fields, there) {
+    case (let fields?, let there?): agreed(state?.base, fields, there)
+    case (nil, nil): nil
+    default: state?.base
+    }
   }
 
   private func agreed(_ base: JSONObject?, _ here: JSONObject, _ there: JSONObject) -> JSONObject {

@@ -62,6 +62,8 @@ struct Lane {
       return try await delivery.deliver(logged, state: state)
     } catch let failure as Failure {
       return .rejected(failure)
+    } catch let error as JSONError {
+      return .rejected(Failure(code: "row.json", message: "the row of the change is \(error)"))
     } catch {
       return .unavailable(Failure(code: "unreachable", message: "\(error)"), after: nil)
     }
@@ -131,7 +133,12 @@ struct Lane {
     while true {
       let names = try await names(change)
       await loop.locks.acquire(names)
-      if try await self.names(change) == names { return names }
+      do {
+        if try await self.names(change) == names { return names }
+      } catch {
+        await loop.locks.release(names)
+        throw error
+      }
       await loop.locks.release(names)
     }
   }
@@ -144,7 +151,8 @@ struct Lane {
     }
     // A record without a state may be on its way from the other side: both know it by the fields it is matched by.
     if let object = try? JSONObject(parsing: change.row) {
-      names.insert("match \(link.mapping.values(of: link.match, in: object, at: side).text)")
+      let values = link.mapping.values(of: link.match, in: object, at: side)
+      if values.members.contains(where: { !$0.value.isNull }) { names.insert("match \(values.text)") }
     }
     return names
   }

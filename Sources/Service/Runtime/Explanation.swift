@@ -74,9 +74,9 @@ package struct Explanation: Sendable {
   }
 
   private static func sentence(_ conflict: ConflictRecord) -> String {
-    let winner = conflict.winner.map { $0 == .local ? "the database won" : "the application won" } ?? "undecided"
+    let winner = conflict.winnerName.map { "the \($0) won" } ?? "undecided"
     return "Conflict (\(conflict.kind)) at sequence \(conflict.sequence)"
-      + (conflict.field.map { " in \($0)" } ?? "") + ": \(winner), policy \(conflict.policy)."
+      + (conflict.field.map { " in \($0)" } ?? "") + ": \(winner), policy \(conflict.policyName)."
   }
 
   private static func story(

@@ -96,18 +96,17 @@ package struct StatusReporter: Sendable {
   }
 
   private static func conflict(_ conflict: ConflictRecord) -> StatusReport.Conflict {
-    let winner = conflict.winner.map { $0 == .local ? "database" : "application" }
     return StatusReport.Conflict(
       id: conflict.id, link: conflict.link.description,
-      key: (try? RecordKey(encoded: conflict.localKey))?.description ?? conflict.localKey,
+      key: conflict.keyText,
       fields: conflict.field.map { [$0] } ?? [],
-      resolution: winner.map { "\($0) won by \(conflict.policy)" } ?? "open", at: conflict.metAt)
+      resolution: conflict.winnerName.map { "\($0) won, policy \(conflict.policyName)" } ?? "open", at: conflict.metAt)
   }
 
   private static func deadLetter(_ letter: DeadLetter) -> StatusReport.DeadLetter {
     StatusReport.DeadLetter(
       id: letter.id, link: letter.link.description, direction: letter.direction.description,
-      key: (try? RecordKey(encoded: letter.key))?.description ?? letter.key, reason: letter.failure.description,
+      key: letter.keyText, reason: letter.failure.description,
       at: letter.diedAt)
   }
 }

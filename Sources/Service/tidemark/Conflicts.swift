@@ -26,15 +26,11 @@ struct Conflicts: AsyncParsableCommand {
 }
 
 extension ConflictRecord {
-  private var winnerName: String? { winner.map { $0 == .local ? "database" : "application" } }
-
-  private var keyText: String { (try? RecordKey(encoded: localKey))?.description ?? localKey }
-
   fileprivate var text: String {
     func shown(_ value: JSONValue?) -> String { value?.text ?? "(none)" }
     return """
       \(link) \(keyText)\(field.map { " " + $0 } ?? ""): base \(shown(base)), database \(shown(local)), \
-      application \(shown(remote)): \(winnerName.map { "\($0) won" } ?? "open") (policy \(policy))
+      application \(shown(remote)): \(winnerName.map { "\($0) won" } ?? "open") (policy \(policyName))
       """
   }
 
@@ -42,7 +38,7 @@ extension ConflictRecord {
     [
       "id": .integer(id), "link": .string(link.description), "local_key": .string(keyText), "kind": .string(kind),
       "field": field.map { .string($0) } ?? .null, "base": base ?? .null, "database": local ?? .null,
-      "application": remote ?? .null, "policy": .string(policy), "winner": winnerName.map { .string($0) } ?? .null,
+      "application": remote ?? .null, "policy": .string(policyName), "winner": winnerName.map { .string($0) } ?? .null,
     ]
   }
 }

@@ -25,8 +25,6 @@ struct DeadLetters: AsyncParsableCommand {
 }
 
 extension DeadLetter {
-  fileprivate var keyText: String { (try? RecordKey(encoded: key))?.description ?? key }
-
   fileprivate var json: JSONValue {
     [
       "id": .integer(id), "link": .string(link.description), "direction": .string(direction.description),
