@@ -1,1 +1,75 @@
-// placeholder
+package import Changes
+import Postgres
+
+/// An attached PostgreSQL database: its captured tables are one source, each table is an end that can be read and
+/// written.
+///
+/// Three connections: capture's own, one for applying, one for everything else, so that a long chunk holds up neither
+/// capture nor writes. A lost connection fails the call that noticed and is opened again by the next one.
+package final class PostgresDatabase: AttachedDatabase {
+  package let name: SourceName
+  let system: String
+  let reading: PostgresConnection
+  let writing: PostgresConnection
+  let outbox: Outbox
+
+  /// - Parameters:
+  ///   - name: the database's name in the configuration.
+  ///   - url: as libpq reads it; see `PostgresConnection`.
+  ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
+  /// - Throws: `PostgresError` if the database cannot be reached.
+  package init(name: String, url: String, tables: [String]) async throws {
+    self.name = SourceName(name)
+    system = name
+    reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
+    writing = PostgresConnection(
+      url: url, setup: Self.settings + "SET statement_timeout = '60s'; SET lock_timeout = '5s';")
+    // The outbox's statistics are always stale: its index on id is the right way in whatever they say.
+    let capturing = PostgresConnection(
+      url: url,
+      setup: Self.settings
+        + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;")
+    outbox = Outbox(source: self.name, system: name, tables: tables, connection: capturing)
+    try await reading.run { try $0.execute("SELECT 1") }
+  }
+
+  /// The settings of the capture function, so that a row read is the same text as a row captured; and an error instead
+  /// of missing rows where a row security policy hides some.
+  private static let settings = """
+    SET "TimeZone" = 'UTC'; SET "DateStyle" = 'ISO, YMD'; SET "IntervalStyle" = 'postgres';
+    SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET row_security = off;
+
+    """
+
+  /// - Throws: `CaptureGap` where a trigger is missing, disabled or was changed since `attach`, or the position is of
+  ///   another life of the database; `PostgresError` for what the server says.
+  package func next(after position: Position?) async throws -> ChangeBatch { try await outbox.next(after: position) }
+
+  /// Deletes what the position covers, a few thousand rows a transaction.
+  package func release(through position: Position) async throws { try await outbox.release(through: position) }
+
+  package func table(_ name: String) async throws -> any ChangeTarget {
+    let shape = try await reading.run { try TableShape.load(name, $0) }
+    try shape.requireKey()
+    return PostgresTable(name: name, shape: shape, reading: reading, writing: writing)
+  }
+
+  package func vitals() async throws -> DatabaseVitals {
+    try await reading.run { session in
+      let oldest = try session.first(
+        """
+        SELECT (extract(epoch FROM max(clock_timestamp() - xact_start)) * 1000)::bigint
+        FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()
+        """
+      ) { $0.isNull(0) ? nil : Duration.milliseconds($0.integer(0)) }
+      guard try Installation.exists(session) else {
+        return DatabaseVitals(outboxChanges: 0, outboxBytes: 0, oldestTransaction: oldest ?? nil)
+      }
+      let size = try session.first(
+        "SELECT count(*), pg_total_relation_size('tidemark.outbox') FROM tidemark.outbox"
+      ) { ($0.integer(0), $0.integer(1)) }
+      return DatabaseVitals(
+        outboxChanges: size?.0 ?? 0, outboxBytes: size?.1 ?? 0, oldestTransaction: oldest ?? nil)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Postgres
+
+/// What `attach` has recorded in the database, and whether it still holds.
+struct Installation: Sendable {
+  struct Captured: Sendable {
+    var relation: Int64
+    /// The table's name as the configuration wrote it.
+    var name: String
+    /// Why its changes may have gone unseen; nil if its triggers are as `attach` made them.
+    var fault: String?
+  }
+
+  /// Which life of the database and of capture in it this is: the cluster, its timeline, the database and the row made
+  /// by `attach`. After a failover, a restored dump or a new `attach` it is another one.
+  var epoch: String
+  var captured: [Captured]
+
+  static func exists(_ session: PostgresSession) throws -> Bool {
+    try session.first("SELECT to_regclass('tidemark.migrations') IS NOT NULL") { $0.bool(0) } ?? false
+  }
+
+  /// Nil where capture is not installed.
+  /// - Throws: `PostgresError`; on a standby the state for "recovery is in progress", which writes the same there.
+  static func load(_ session: PostgresSession) throws -> Installation? {
+    guard try exists(session) else { return nil }
+    // The timeline from the file name of the WAL: the control file's is that of the last checkpoint.
+    let epoch = try session.first(
+      """
+      SELECT s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
+        || '-' || d.oid || '-' || i.id
+      FROM pg_control_system() s, pg_database d, tidemark.installation i WHERE d.datname = current_database()
+      """
+    ) { $0.string(0) }
+    guard let epoch else { return nil }
+    let captured = try session.all(
+      """
+      SELECT c.relation, c.name, t.oid IS NULL, tidemark.signature(c.relation) <> c.signature,
+        tidemark.key_columns(c.relation) IS DISTINCT FROM c.key
+      FROM tidemark.captured c LEFT JOIN pg_class t ON t.oid = c.relation ORDER BY c.name
+      """
+    ) { row in
+      let fault: String? =
+        if row.bool(2) {
+          "the table was dropped"
+        } else if row.bool(3) {
+          "a trigger of capture on it was dropped, disabled or replaced"
+        } else if row.bool(4) {
+          "its primary key was changed"
+        } else {
+          nil
+        }
+      return Captured(relation: row.integer(0), name: row.string(1), fault: fault)
+    }
+    return Installation(epoch: epoch, captured: captured)
+  }
+}

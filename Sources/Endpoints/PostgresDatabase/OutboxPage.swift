@@ -1,0 +1,110 @@
+import Changes
+import Postgres
+
+/// One page of a window of the outbox.
+struct OutboxPage: Sendable {
+  var changes: [Change]
+  var through: OutboxPlace
+  /// Set when the window was read to its end.
+  var completeAsOf: ContinuousClock.Instant?
+  /// Rows of the window have ids above this.
+  var lowerBound: Int64
+
+  private static let mostChanges = 4000
+  /// Of stored (compressed) rows.
+  private static let mostBytes: Int64 = 4 << 20
+  private static let deletedAtOnce = 4000
+
+  static func read(
+    after place: OutboxPlace, _ session: PostgresSession, name: (Int64) -> EndpointName?
+  ) throws -> OutboxPage {
+    let asOf = ContinuousClock.now
+    let isContinued = place.window != nil
+    let opened = isContinued ? place : try openingWindow(place, session)
+    guard var window = opened.window else { return OutboxPage(changes: [], through: place, lowerBound: .max) }
+    let bound = opened.lowerBound(window)
+    var page = OutboxPage(changes: [], through: opened, lowerBound: bound)
+    guard window.snapshot != opened.seen else {
+      page.through = opened.closing(window)
+      page.completeAsOf = asOf
+      return page
+    }
+    var count = 0
+    var bytes: Int64 = 0
+    try session.rows(pageSQL, bindings(opened, window, above: bound)) { row in
+      count += 1
+      bytes = row.integer(7)
+      window.lastId = row.integer(0)
+      if let endpoint = name(row.integer(1)) { page.changes.append(try change(row, of: endpoint)) }
+    }
+    if count < mostChanges, bytes < mostBytes {
+      page.through = opened.closing(window)
+      // A window continued from an earlier call was opened at a moment that is not known any more.
+      page.completeAsOf = isContinued ? nil : asOf
+    } else {
+      page.through.window = window
+    }
+    return page
+  }
+
+  /// A window from `place` up to now. The order matters: ids drawn after the sequence was read are above the floor.
+  static func openingWindow(_ place: OutboxPlace, _ session: PostgresSession) throws -> OutboxPlace {
+    let floor = try session.first(
+      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tidemark.outbox_id") { $0.integer(0) }
+    let snapshot = try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
+    guard let floor, let snapshot else { return place }
+    return place.opening(snapshot, floor: floor)
+  }
+
+  private static func bindings(
+    _ place: OutboxPlace, _ window: OutboxPlace.Window, above bound: Int64
+  ) -> [PostgresValue] {
+    [
+      .text(place.seen.text), .text(window.snapshot.text), .integer(bound), .integer(Int64(mostChanges)),
+      .integer(mostBytes),
+    ]
+  }
+
+  private static let pageSQL = """
+    SELECT id, relation, operation, key, "row", origin, (extract(epoch FROM at) * 1000000)::bigint, running
+    FROM (
+      SELECT *, sum(size) OVER (ORDER BY id) AS running
+      FROM (
+        SELECT *, coalesce(pg_column_size("row"), 0) AS size FROM tidemark.outbox
+        WHERE id > $3 AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND xid < pg_snapshot_xmax($2::pg_snapshot)
+          AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)
+        ORDER BY id LIMIT $4
+      ) first_rows
+    ) page
+    WHERE running - size < $5 ORDER BY id
+    """
+
+  private static func change(_ row: PostgresRow, of endpoint: EndpointName) throws -> Change {
+    guard let operation = Operation(rawValue: UInt8(clamping: row.integer(2))) else {
+      throw Failure(
+        code: "outbox.operation", message: "a row of tidemark.outbox is of a kind this version does not know: upgrade")
+    }
+    return Change(
+      operation, of: endpoint, key: try RecordKey(encoded: row.string(3)), row: row.bytes(4),
+      origin: row.integer(5) == 1 ? .tidemark : .application, stamp: Stamp(row.integer(0)),
+      committedAt: Timestamp(microseconds: row.integer(6)))
+  }
+
+  /// Deletes some of the rows that `place` covers.
+  /// - Returns: whether there may be more.
+  static func delete(through place: OutboxPlace, above bound: Int64, _ session: PostgresSession) throws -> Bool {
+    let deleted = try session.execute(
+      """
+      DELETE FROM tidemark.outbox WHERE id IN (
+        SELECT id FROM tidemark.outbox
+        WHERE id > $1 AND (pg_visible_in_snapshot(xid, $2::pg_snapshot)
+          OR id <= $3 AND pg_visible_in_snapshot(xid, $4::pg_snapshot))
+        ORDER BY id LIMIT $5)
+      """,
+      [
+        .integer(bound), .text(place.seen.text), .integer(place.window?.lastId ?? 0),
+        .text(place.window?.snapshot.text ?? place.seen.text), .integer(Int64(deletedAtOnce)),
+      ])
+    return deleted == deletedAtOnce
+  }
+}

@@ -1,0 +1,143 @@
+package import Changes
+import JSON
+import Postgres
+
+extension PostgresTable {
+  /// Each write in a transaction of its own, in order. After the first that finds the database out of reach the rest
+  /// are not tried.
+  package func apply(_ writes: [Write]) async -> [Outcome] {
+    var outcomes: [Outcome] = []
+    for write in writes {
+      if case .unavailable(let failure, let after)? = outcomes.last {
+        outcomes.append(.unavailable(failure, after: after))
+      } else {
+        outcomes.append(await apply(write))
+      }
+    }
+    return outcomes
+  }
+
+  private func apply(_ write: Write) async -> Outcome {
+    let table = shapeName
+    do {
+      return try await writing.run { session in
+        var phase = PostgresFate.Phase.working
+        do {
+          try session.execute("BEGIN; SELECT set_config('tidemark.origin', 'tidemark', true)")
+          let writer = RecordWriter(shape: try shape(session), session: session)
+          let outcome = try writer.perform(write)
+          guard case .applied = outcome else { return outcome }
+          phase = .committing
+          try session.commit()
+          return outcome
+        } catch {
+          return PostgresFate.outcome(of: error, in: phase, table: table)
+        }
+      }
+    } catch {
+      return PostgresFate.outcome(of: error, in: .working, table: table)
+    }
+  }
+}
+
+/// Carries out one write inside an open transaction.
+private struct RecordWriter {
+  let shape: TableShape
+  let session: PostgresSession
+
+  func perform(_ write: Write) throws -> Outcome {
+    try shape.requireColumns(write.fields.names)
+    guard let key = write.key else { return try insert(write.fields, overriding: nil) }
+    let keyFields = try shape.keyObject(key)
+    let current = try locked(keyFields)
+    if write.action == .create {
+      if let current { return .mismatch(shape.record(current, stamp: try PostgresTable.stamp(session))) }
+      return try insert(keyFields.merging(write.fields), overriding: keyFields)
+    }
+    guard let current else {
+      // A record that should be deleted and is gone is as it should be, unless something was known of it.
+      return write.action == .delete && write.expected == nil ? .applied(.init(key: key)) : .mismatch(nil)
+    }
+    if let expected = write.expected, !holds(expected.fields, in: current) {
+      return .mismatch(shape.record(current, stamp: try PostgresTable.stamp(session)))
+    }
+    return write.action == .delete ? try delete(key, keyFields) : try update(write.fields, keyFields, current)
+  }
+
+  private func holds(_ expected: JSONObject, in current: JSONObject) -> Bool {
+    expected.members.allSatisfy { (current[$0.name] ?? .null) == $0.value }
+  }
+
+  private func locked(_ key: JSONObject) throws -> JSONObject? {
+    let sql = """
+      SELECT to_jsonb(t.*) FROM \(shape.sql) t, \(shape.record(shape.key, parameter: 1, as: "k"))
+      WHERE \(shape.equal(shape.key, "t", "k")) FOR UPDATE OF t
+      """
+    return try session.first(sql, [.utf8(key.bytes)]) { try JSONObject(parsing: $0.bytes(0)) }
+  }
+
+  /// - Parameter key: the key asked for, if any: another session may take it first, which is no failure of the write.
+  private func insert(_ fields: JSONObject, overriding key: JSONObject?) throws -> Outcome {
+    let columns = shape.columns.filter { fields[$0.name] != nil && !$0.isGenerated }
+    let names = columns.map(\.name)
+    let always = columns.contains(where: \.isIdentityAlways) ? "OVERRIDING SYSTEM VALUE " : ""
+    let list = names.map(quoted(postgresIdentifier:)).joined(separator: ", ")
+    let values =
+      names.isEmpty
+      ? "DEFAULT VALUES"
+      : "(\(list)) \(always)SELECT \(shape.list(names, of: "r")) FROM \(shape.record(names, parameter: 1, as: "r"))"
+    let sql = "INSERT INTO \(shape.sql) AS t \(values) RETURNING to_jsonb(t.*)"
+    try session.execute("SAVEPOINT tidemark_insert")
+    do {
+      return try applied(session.first(sql, names.isEmpty ? [] : [.utf8(fields.bytes)]) { $0.bytes(0) })
+    } catch let error as PostgresError where error.sqlState == "23505" {
+      try session.execute("ROLLBACK TO SAVEPOINT tidemark_insert")
+      guard let key, let taken = try locked(key) else { throw error }
+      return .mismatch(shape.record(taken, stamp: try PostgresTable.stamp(session)))
+    }
+  }
+
+  private func update(_ fields: JSONObject, _ key: JSONObject, _ current: JSONObject) throws -> Outcome {
+    let names = shape.columns.filter { column in
+      guard let value = fields[column.name], !column.isGenerated else { return false }
+      // An identity column cannot be set, not even to what it is.
+      return !(shape.key.contains(column.name) || column.isIdentityAlways) || current[column.name] != value
+    }.map(\.name)
+    guard !names.isEmpty else { return .applied(.init(key: shape.key(of: current), after: current)) }
+    let assignments = names.map(quoted(postgresIdentifier:)).map { "\($0) = r.\($0)" }.joined(separator: ", ")
+    let sql = """
+      UPDATE \(shape.sql) AS t SET \(assignments)
+      FROM \(shape.record(names, parameter: 1, as: "r")), \(shape.record(shape.key, parameter: 2, as: "k"))
+      WHERE \(shape.equal(shape.key, "t", "k")) RETURNING to_jsonb(t.*)
+      """
+    return try applied(session.first(sql, [.utf8(fields.bytes), .utf8(key.bytes)]) { $0.bytes(0) })
+  }
+
+  private func delete(_ key: RecordKey, _ fields: JSONObject) throws -> Outcome {
+    let sql = """
+      DELETE FROM \(shape.sql) AS t USING \(shape.record(shape.key, parameter: 1, as: "k"))
+      WHERE \(shape.equal(shape.key, "t", "k"))
+      """
+    guard try session.execute(sql, [.utf8(fields.bytes)]) > 0 else { throw suppressed }
+    return .applied(.init(key: key, stamp: try ownStamp()))
+  }
+
+  private func applied(_ row: [UInt8]?) throws -> Outcome {
+    guard let row else { throw suppressed }
+    let after = try JSONObject(parsing: row)
+    return .applied(.init(key: shape.key(of: after), after: after, stamp: try ownStamp()))
+  }
+
+  private var suppressed: Failure {
+    Failure(code: "sql.suppressed", message: "\(shape.sql): a trigger or rule of the database dropped the write")
+  }
+
+  /// The last outbox id this session drew, which is our write's; nil where the table is not captured.
+  private func ownStamp() throws -> Stamp? {
+    guard try Installation.exists(session) else { return nil }
+    let isCaptured = try session.first(
+      "SELECT EXISTS (SELECT FROM tidemark.captured WHERE relation = $1)", [.integer(shape.oid)]) { $0.bool(0) }
+    guard isCaptured == true else { return nil }
+    return try session.first("SELECT currval('tidemark.outbox_id')") { Stamp($0.integer(0)) }
+  }
+}

@@ -1,0 +1,66 @@
+package import Changes
+package import JSON
+import Postgres
+
+extension PostgresTable {
+  /// - Throws: `Failure` for a key of another shape, `PostgresError` for what the server says.
+  package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
+    guard !keys.isEmpty else { return [:] }
+    return try await reading.run { session in
+      let shape = try shape(session)
+      let wanted = try keys.map { JSONValue.object(try shape.keyObject($0)) }
+      let stamp = try Self.stamp(session)
+      let sql = """
+        SELECT to_jsonb(t.*) FROM \(shape.sql) t
+        JOIN (SELECT DISTINCT * FROM \(shape.recordset(shape.key, parameter: 1, as: "k"))) k
+          ON \(shape.equal(shape.key, "t", "k"))
+        """
+      let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { try JSONObject(parsing: $0.bytes(0)) }
+      return Dictionary(rows.map { (shape.key(of: $0), shape.record($0, stamp: stamp)) }) { first, _ in first }
+    }
+  }
+
+  /// At most two records. Null matches null.
+  package func find(_ match: JSONObject) async throws -> [Record] {
+    try await reading.run { session in
+      let shape = try shape(session)
+      try shape.requireColumns(match.names)
+      let stamp = try Self.stamp(session)
+      let conditions = match.members.map { name, value in
+        let column = quoted(postgresIdentifier: name)
+        return value.isNull ? "t.\(column) IS NULL" : "t.\(column) = m.\(column)"
+      }
+      guard !conditions.isEmpty else { return [] }
+      let sql = """
+        SELECT to_jsonb(t.*) FROM \(shape.sql) t, \(shape.record(match.names, parameter: 1, as: "m"))
+        WHERE \(conditions.joined(separator: " AND ")) LIMIT 2
+        """
+      return try session.all(sql, [.utf8(match.bytes)]) {
+        shape.record(try JSONObject(parsing: $0.bytes(0)), stamp: stamp)
+      }
+    }
+  }
+
+  /// In key order. The position holds the last key, so that rows that come and go move nothing.
+  package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+    let after = try position.map { try RecordKey(encoded: $0.place) }
+    return try await reading.run { session in
+      let shape = try shape(session)
+      let stamp = try Self.stamp(session)
+      let order = shape.list(shape.key, of: "t")
+      var source = "\(shape.sql) t"
+      var bindings = [PostgresValue.integer(Int64(limit))]
+      if let after {
+        let last = shape.list(shape.key, of: "k")
+        source += " WHERE (\(order)) > (SELECT \(last) FROM \(shape.record(shape.key, parameter: 2, as: "k")))"
+        bindings.append(.utf8(try shape.keyObject(after).bytes))
+      }
+      let sql = "SELECT to_jsonb(t.*) FROM \(source) ORDER BY \(order) LIMIT $1"
+      let records = try session.all(sql, bindings) {
+        shape.record(try JSONObject(parsing: $0.bytes(0)), stamp: stamp)
+      }
+      guard records.count == limit, let last = records.last else { return Chunk(records, next: nil) }
+      return Chunk(records, next: Position(epoch: String(shape.oid), place: last.key.encoded))
+    }
+  }
+}

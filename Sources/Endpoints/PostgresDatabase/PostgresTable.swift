@@ -1,0 +1,90 @@
+import Changes
+import JSON
+import Postgres
+
+/// A table as an end of a link: its records by primary key, as `to_jsonb` shows them.
+package struct PostgresTable: ChangeTarget {
+  /// As the configuration writes it.
+  package let name: String
+  let oid: Int64
+  let shapeName: String
+  let reading: PostgresConnection
+  let writing: PostgresConnection
+
+  init(name: String, shape: TableShape, reading: PostgresConnection, writing: PostgresConnection) {
+    self.name = name
+    oid = shape.oid
+    shapeName = shape.sql
+    self.reading = reading
+    self.writing = writing
+  }
+
+  /// The table as it is now: columns come and go while the service runs.
+  func shape(_ session: PostgresSession) throws -> TableShape {
+    let shape = try TableShape.load(name, session)
+    try shape.requireKey()
+    return shape
+  }
+
+  /// The last outbox id drawn. Taken before a read, or while its row is locked: every change of a row with a lower
+  /// stamp that was committed is included. 0 where nothing is attached.
+  static func stamp(_ session: PostgresSession) throws -> Stamp {
+    let last = try session.first(
+      "SELECT coalesce(pg_sequence_last_value(to_regclass('tidemark.outbox_id')), 0)") { $0.integer(0) }
+    return Stamp(last ?? 0)
+  }
+}
+
+extension TableShape {
+  /// A row source with the columns of `names`, made by the server from a JSON object in parameter `$index`; values get
+  /// the columns' own types.
+  func record(_ names: [String], parameter index: Int, as alias: String) -> String {
+    "jsonb_to_record($\(index)::jsonb) AS \(alias)(\(typed(names)))"
+  }
+
+  /// The same from an array of objects.
+  func recordset(_ names: [String], parameter index: Int, as alias: String) -> String {
+    "jsonb_to_recordset($\(index)::jsonb) AS \(alias)(\(typed(names)))"
+  }
+
+  private func typed(_ names: [String]) -> String {
+    names.map { name in
+      "\(quoted(postgresIdentifier: name)) \(columns.first { $0.name == name }?.type ?? "text")"
+    }.joined(separator: ", ")
+  }
+
+  /// `a."x" = b."x" AND …`
+  func equal(_ names: [String], _ a: String, _ b: String) -> String {
+    names.map(quoted(postgresIdentifier:)).map { "\(a).\($0) = \(b).\($0)" }.joined(separator: " AND ")
+  }
+
+  /// `a."x", a."y"`
+  func list(_ names: [String], of alias: String) -> String {
+    names.map { "\(alias).\(quoted(postgresIdentifier: $0))" }.joined(separator: ", ")
+  }
+
+  /// The key columns with the key's values.
+  func keyObject(_ key: RecordKey) throws(Failure) -> JSONObject {
+    guard key.values.count == self.key.count else {
+      throw Failure(
+        code: "table.key",
+        message: "\(sql): expected a key of \(self.key.count) values (\(self.key.joined(separator: ", "))),"
+          + " got: \(key.values.count)")
+    }
+    return JSONObject(zip(self.key, key.values))
+  }
+
+  /// The key of a row.
+  func key(of row: JSONObject) -> RecordKey { RecordKey(key.map { row[$0] ?? .null }) }
+
+  func record(_ row: JSONObject, stamp: Stamp) -> Record { Record(key: key(of: row), fields: row, stamp: stamp) }
+
+  /// - Throws: `Failure` naming a field that is no column.
+  func requireColumns(_ names: [String]) throws(Failure) {
+    guard let unknown = names.first(where: { name in !columns.contains { $0.name == name } }) else { return }
+    let near = columns.map(\.name).min { editDistance($0, unknown) < editDistance($1, unknown) }
+    throw Failure(
+      code: "sql.42703",
+      message: "\(sql) has no column \(unknown)" + (near.map { "; did you mean \($0)?" } ?? ""))
+  }
+}

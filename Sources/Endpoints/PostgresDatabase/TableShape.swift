@@ -1,0 +1,116 @@
+import Changes
+import Postgres
+
+/// A table as the catalogue describes it: what statements about it are made from.
+struct TableShape: Sendable {
+  struct Column: Sendable {
+    var name: String
+    /// As SQL writes it, with its modifier: `numeric(10,2)`.
+    var type: String
+    /// Computed by the server; never written.
+    var isGenerated: Bool
+    /// `GENERATED ALWAYS AS IDENTITY`: a given value needs `OVERRIDING SYSTEM VALUE`.
+    var isIdentityAlways: Bool
+  }
+
+  var oid: Int64
+  var schema: String
+  var name: String
+  /// `pg_class.relkind`: `r` is an ordinary table.
+  var kind: String
+  var isPartition: Bool
+  var columns: [Column]
+  /// The primary key's columns in key order; empty without one.
+  var key: [String]
+
+  /// Qualified and quoted for SQL text.
+  var sql: String { quoted(postgresIdentifier: schema) + "." + quoted(postgresIdentifier: name) }
+
+  /// - Parameter name: a table in the search path, or `schema.table`; taken literally, without quotes or folding.
+  /// - Throws: `Failure` if there is no such table.
+  static func load(_ name: String, _ session: PostgresSession) throws -> TableShape {
+    guard let shape = try find(name, session) else {
+      let near = try nearest(name, session).map { "; did you mean \($0)?" } ?? ""
+      throw Failure(code: "sql.42P01", message: "there is no table \(name) that this role can see\(near)")
+    }
+    return shape
+  }
+
+  static func find(_ name: String, _ session: PostgresSession) throws -> TableShape? {
+    let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+    let qualified = parts.count == 2
+    var shape = try session.first(
+      """
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND (c.relname = $1 AND pg_table_is_visible(c.oid) OR n.nspname = $2 AND c.relname = $3)
+      ORDER BY c.relname = $1 DESC LIMIT 1
+      """, [.text(name), .text(orNull: qualified ? parts[0] : nil), .text(orNull: qualified ? parts[1] : nil)]
+    ) {
+      TableShape(
+        oid: $0.integer(0), schema: $0.string(1), name: $0.string(2), kind: $0.string(3), isPartition: $0.bool(4),
+        columns: [], key: [])
+    }
+    guard let oid = shape?.oid else { return nil }
+    shape?.columns = try session.all(
+      """
+      SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a'
+      FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+      """, [.integer(oid)]
+    ) { Column(name: $0.string(0), type: $0.string(1), isGenerated: $0.bool(2), isIdentityAlways: $0.bool(3)) }
+    shape?.key = try session.all(
+      """
+      SELECT a.attname
+      FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+      WHERE i.indrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place
+      """, [.integer(oid)]
+    ) { $0.string(0) }
+    return shape
+  }
+
+  /// - Throws: `Failure` with advice if records of the table cannot be told apart or captured.
+  func requireKey() throws(Failure) {
+    guard kind == "r", !isPartition else {
+      throw Failure(
+        code: "table.kind",
+        message: "\(sql) is not an ordinary table: expected one that is no view and neither partitioned nor a partition")
+    }
+    guard !key.isEmpty else {
+      throw Failure(
+        code: "table.key",
+        message: "\(sql) has no primary key to tell its records by: ALTER TABLE \(sql) ADD PRIMARY KEY (…)")
+    }
+  }
+
+  /// The visible table whose name is closest, if one is close.
+  static func nearest(_ name: String, _ session: PostgresSession) throws -> String? {
+    let names = try session.all(
+      """
+      SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text ELSE n.nspname || '.' || c.relname END
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') LIMIT 5000
+      """
+    ) { $0.string(0) }
+    let near = names.map { ($0, editDistance($0.lowercased(), name.lowercased())) }.min { $0.1 < $1.1 }
+    guard let near, near.1 <= max(2, name.count / 3) else { return nil }
+    return near.0
+  }
+}
+
+/// How many characters must be added, removed or replaced to turn one text into the other (Levenshtein).
+func editDistance(_ a: String, _ b: String) -> Int {
+  let b = Array(b)
+  var row = Array(0...b.count)
+  for (i, character) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for j in b.indices {
+      let above = row[j + 1]
+      row[j + 1] = min(above + 1, row[j] + 1, diagonal + (b[j] == character ? 0 : 1))
+      diagonal = above
+    }
+  }
+  return row[b.count]
+}

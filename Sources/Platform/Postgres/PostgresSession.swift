@@ -1,0 +1,128 @@
+import CPostgres
+
+/// What a `PostgresConnection` lends to the body it runs: statements and transactions. Stays on the connection's thread.
+///
+/// Statements are unnamed, so that a pooler in transaction mode may stand in between.
+package final class PostgresSession {
+  private let handle: ConnectionHandle
+
+  init(url: String) throws(PostgresError) {
+    handle = try ConnectionHandle(ConnectionParameters(url: url))
+  }
+
+  /// The connection is gone; nothing more can be asked of this session.
+  package var isLost: Bool { unsafe PQstatus(handle.pointer) != CONNECTION_OK }
+
+  /// The server's version as `server_version_num` shows it: 150020 for 15.20.
+  package var serverVersion: Int { Int(unsafe PQserverVersion(handle.pointer)) }
+
+  package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+    try execute("BEGIN")
+    do {
+      let result = try body()
+      try commit()
+      return result
+    } catch {
+      endTransaction()
+      throw error
+    }
+  }
+
+  /// Commits. A transaction that a failed statement has doomed is an error here, not a silent rollback.
+  package func commit() throws(PostgresError) {
+    let result = try unsafe finished(PQexec(handle.pointer, "COMMIT"))
+    guard result.command == "COMMIT" else {
+      throw PostgresError(sqlState: "25P02", message: "the transaction was rolled back since a statement in it failed")
+    }
+  }
+
+  /// Rolls back whatever is open; nothing where nothing is.
+  package func endTransaction() {
+    guard !isLost, unsafe PQtransactionStatus(handle.pointer) != PQTRANS_IDLE else { return }
+    try? execute("ROLLBACK")
+  }
+
+  /// Runs one or more statements without bindings; without a `BEGIN` of their own they are one transaction.
+  package func execute(_ sql: String) throws(PostgresError) {
+    _ = try unsafe finished(PQexec(handle.pointer, sql))
+  }
+
+  /// Runs one statement with bindings `$1`, `$2`, ….
+  /// - Returns: how many rows it inserted, updated, deleted or returned.
+  @discardableResult
+  package func execute(_ sql: String, _ bindings: [PostgresValue]) throws(PostgresError) -> Int {
+    try result(sql, bindings).affected
+  }
+
+  /// Runs one statement and hands each row to `body`.
+  package func rows(_ sql: String, _ bindings: [PostgresValue] = [], _ body: (PostgresRow) throws -> Void) throws {
+    let result = try result(sql, bindings)
+    for index in 0..<result.rowCount { try body(PostgresRow(result: result, index: Int32(index))) }
+  }
+
+  package func all<Value>(
+    _ sql: String, _ bindings: [PostgresValue] = [], _ transform: (PostgresRow) throws -> Value
+  ) throws -> [Value] {
+    var values: [Value] = []
+    try rows(sql, bindings) { values.append(try transform($0)) }
+    return values
+  }
+
+  package func first<Value>(
+    _ sql: String, _ bindings: [PostgresValue] = [], _ transform: (PostgresRow) throws -> Value
+  ) throws -> Value? {
+    let result = try result(sql, bindings)
+    return result.rowCount == 0 ? nil : try transform(PostgresRow(result: result, index: 0))
+  }
+
+  private func result(_ sql: String, _ bindings: [PostgresValue]) throws(PostgresError) -> ResultHandle {
+    let bindings = try PackedBindings(bindings)
+    return try unsafe finished(
+      bindings.withPointers { values, lengths, formats in
+        unsafe PQexecParams(
+          handle.pointer, sql, Int32(bindings.count), nil, values.baseAddress, lengths.baseAddress,
+          formats.baseAddress, 0)
+      })
+  }
+
+  private func finished(_ pointer: OpaquePointer?) throws(PostgresError) -> ResultHandle {
+    guard let pointer = unsafe pointer else {
+      throw PostgresError(sqlState: PostgresError.lost, message: handle.message)
+    }
+    let result = unsafe ResultHandle(pointer)
+    switch unsafe PQresultStatus(pointer) {
+    case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return result
+    default: throw result.error(isLost: isLost, fallback: handle.message)
+    }
+  }
+}
+
+/// Sole owner of a `PGconn*`: its end of life is the connection's.
+@safe private final class ConnectionHandle {
+  let pointer: OpaquePointer
+  private let secret: String?
+
+  init(_ parameters: ConnectionParameters) throws(PostgresError) {
+    secret = parameters.password
+    let opened = parameters.withPointers { unsafe PQconnectdbParams($0, $1, 1) }
+    guard let opened = unsafe opened else {
+      throw PostgresError(sqlState: PostgresError.lost, message: "no memory for a connection")
+    }
+    unsafe pointer = opened
+    guard unsafe PQstatus(opened) == CONNECTION_OK else {
+      throw PostgresError(sqlState: PostgresError.lost, message: message)
+    }
+    // The default prints the server's notices on standard error.
+    unsafe PQsetNoticeProcessor(opened, { _, _ in }, nil)
+  }
+
+  /// What libpq says of the connection, without the password.
+  var message: String {
+    let text = unsafe String(cString: PQerrorMessage(pointer))
+    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    guard let secret, !secret.isEmpty else { return line }
+    return line.replacing(secret, with: "…")
+  }
+
+  deinit { unsafe PQfinish(pointer) }
+}

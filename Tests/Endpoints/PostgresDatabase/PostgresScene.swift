@@ -1,0 +1,48 @@
+import Changes
+import JSON
+import Postgres
+import PostgresDatabase
+import Support
+
+/// A scratch database with an application's connection, and the endpoint under test.
+struct PostgresScene {
+  let url: String
+  let application: PostgresConnection
+  let database: PostgresDatabase
+  let tables: [String]
+
+  /// - Parameter schema: what the application has made before Tidemark comes.
+  init(_ schema: String, tables: [String], attached: Bool = true) async throws {
+    url = try await ScratchPostgres.database()
+    application = PostgresConnection(url: url)
+    self.tables = tables
+    try await application.run { try $0.execute(schema) }
+    database = try await PostgresDatabase(name: "shop", url: url, tables: tables)
+    if attached { try await database.attach(tables) }
+  }
+
+  func execute(_ sql: String) async throws { try await application.run { try $0.execute(sql) } }
+
+  func text(_ sql: String) async throws -> String {
+    try await application.run { try $0.first(sql) { $0.string(0) } } ?? ""
+  }
+
+  /// Everything captured after `position`, released as it is read.
+  func drain(after position: Position? = nil) async throws -> (changes: [Change], through: Position) {
+    var changes: [Change] = []
+    var position = position
+    while true {
+      let batch = try await database.next(after: position)
+      changes += batch.changes
+      try await database.release(through: batch.through)
+      position = batch.through
+      if batch.completeAsOf != nil { return (changes, batch.through) }
+    }
+  }
+}
+
+extension Change {
+  /// `insert 1`, `delete [1,"a"]`: for comparing in one line.
+  var brief: String { "\(operation) \(key)" }
+  var object: JSONObject? { try? JSONObject(parsing: row) }
+}
