@@ -39,7 +39,7 @@ struct PostgresConnectionTests {
     let connection = PostgresConnection(url: url)
     let process = try await connection.run { try $0.first("SELECT pg_backend_pid()") { $0.integer(0) } }
     let other = PostgresConnection(url: url)
-    try await other.run { try $0.execute("SELECT pg_terminate_backend($1, 5000)", [.integer(process ?? 0)]) }
+    _ = try await other.run { try $0.execute("SELECT pg_terminate_backend($1, 5000)", [.integer(process ?? 0)]) }
     let error = await #expect(throws: PostgresError.self) { try await connection.run { try $0.execute("SELECT 1") } }
     #expect(error?.isConnectionLost == true)
     #expect(try await connection.run { try $0.first("SELECT 7") { $0.integer(0) } } == 7)
@@ -47,7 +47,8 @@ struct PostgresConnectionTests {
 
   @Test func aTransactionLeftOpenIsRolledBack() async throws {
     let connection = PostgresConnection(url: try await ScratchPostgres.database())
-    try await connection.run { try $0.execute("CREATE TABLE t (id int); BEGIN; INSERT INTO t VALUES (1)") }
+    try await connection.run { try $0.execute("CREATE TABLE t (id int)") }
+    try await connection.run { try $0.execute("BEGIN; INSERT INTO t VALUES (1)") }
     #expect(try await connection.run { try $0.first("SELECT count(*) FROM t") { $0.integer(0) } } == 0)
   }
 

@@ -130,7 +130,7 @@ CREATE FUNCTION tidemark.signature(relation oid) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 RETURN (
-  SELECT coalesce(string_agg(t.tgname || ':' || t.oid || ':' || t.xmin || ':' || t.tgenabled, ' ' ORDER BY t.tgname), '')
+  SELECT coalesce(string_agg(concat_ws(':', t.tgname, t.oid, t.xmin, t.tgenabled), ' ' ORDER BY t.tgname), '')
   FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE t.tgrelid = relation AND NOT t.tgisinternal AND n.nspname = 'tidemark');
 

@@ -75,7 +75,8 @@ struct AttachPlan {
 
   /// One trigger an event, since transition tables allow no more; always on, also for replicated writes.
   private static func triggers(_ shape: TableShape) -> [String] {
-    let call = "EXECUTE FUNCTION tidemark.capture("
+    let call =
+      "EXECUTE FUNCTION tidemark.capture("
       + shape.key.map { quoted(postgresLiteral: $0) }.joined(separator: ", ") + ")"
     let isRekeyed = shape.key.map { quoted(postgresIdentifier: $0) }
       .map { "OLD.\($0)::text IS DISTINCT FROM NEW.\($0)::text" }.joined(separator: " OR ")

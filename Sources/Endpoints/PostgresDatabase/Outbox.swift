@@ -24,6 +24,8 @@ actor Outbox {
     self.connection = connection
   }
 
+  /// See `ChangeSource.next`. Polls: a NOTIFY in every transaction would make the application's commits wait for each
+  /// other.
   func next(after position: Position?) async throws -> ChangeBatch {
     let started = ContinuousClock.now
     let installation = try await verify(position)
@@ -34,9 +36,7 @@ actor Outbox {
       let names = Dictionary(installation.captured.map { ($0.relation, $0.name) }) { first, _ in first }
       let start = place
       let system = system
-      let page = try await connection.run { session in
-        try OutboxPage.read(after: start, session) { names[$0].map { EndpointName(system: system, name: $0) } }
-      }
+      let page = try await page(after: start, position) { names[$0].map { EndpointName(system: system, name: $0) } }
       unreleased = min(unreleased, page.lowerBound)
       place = page.through
       let isHeartbeat = started.duration(to: .now) >= Self.heartbeat
@@ -52,6 +52,20 @@ actor Outbox {
     }
   }
 
+  private func page(
+    after place: OutboxPlace, _ position: Position?, name: @escaping @Sendable (Int64) -> EndpointName?
+  ) async throws -> OutboxPage {
+    do {
+      return try await connection.run { try OutboxPage.read(after: place, $0, name: name) }
+    } catch let error as PostgresError where error.sqlState == "42P01" || error.sqlState == "3F000" {
+      // The outbox itself is gone: what is installed says it better.
+      verified = nil
+      _ = try await verify(position)
+      throw error
+    }
+  }
+
+  /// Does nothing for a position of another epoch: its rows are another life's.
   func release(through position: Position) async throws {
     guard let place = OutboxPlace(position.place) else { return }
     let bound = unreleased

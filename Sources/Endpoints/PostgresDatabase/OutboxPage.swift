@@ -50,7 +50,8 @@ struct OutboxPage: Sendable {
   /// A window from `place` up to now. The order matters: ids drawn after the sequence was read are above the floor.
   static func openingWindow(_ place: OutboxPlace, _ session: PostgresSession) throws -> OutboxPlace {
     let floor = try session.first(
-      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tidemark.outbox_id") { $0.integer(0) }
+      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tidemark.outbox_id"
+    ) { $0.integer(0) }
     let snapshot = try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
     guard let floor, let snapshot else { return place }
     return place.opening(snapshot, floor: floor)

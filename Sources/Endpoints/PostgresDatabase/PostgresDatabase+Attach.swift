@@ -1,5 +1,4 @@
 import Changes
-import Migrations
 import Postgres
 
 extension PostgresDatabase {
@@ -27,8 +26,7 @@ extension PostgresDatabase {
     }
   }
 
-  /// Behind a waiting CREATE TRIGGER every writer of the table waits too: rather give up soon. Names are kept as given
-  /// in `search_path`, since everything is qualified.
+  /// Behind a waiting CREATE TRIGGER every writer of the table waits too: rather give up soon.
   private static let patience = "SET LOCAL lock_timeout = '3s'"
 
   private static func detachStatements(_ session: PostgresSession) throws -> [String] {

@@ -136,7 +136,8 @@ private struct RecordWriter {
   private func ownStamp() throws -> Stamp? {
     guard try Installation.exists(session) else { return nil }
     let isCaptured = try session.first(
-      "SELECT EXISTS (SELECT FROM tidemark.captured WHERE relation = $1)", [.integer(shape.oid)]) { $0.bool(0) }
+      "SELECT EXISTS (SELECT FROM tidemark.captured WHERE relation = $1)", [.integer(shape.oid)]
+    ) { $0.bool(0) }
     guard isCaptured == true else { return nil }
     return try session.first("SELECT currval('tidemark.outbox_id')") { Stamp($0.integer(0)) }
   }

@@ -30,7 +30,8 @@ package struct PostgresTable: ChangeTarget {
   /// stamp that was committed is included. 0 where nothing is attached.
   static func stamp(_ session: PostgresSession) throws -> Stamp {
     let last = try session.first(
-      "SELECT coalesce(pg_sequence_last_value(to_regclass('tidemark.outbox_id')), 0)") { $0.integer(0) }
+      "SELECT coalesce(pg_sequence_last_value(to_regclass('tidemark.outbox_id')), 0)"
+    ) { $0.integer(0) }
     return Stamp(last ?? 0)
   }
 }

@@ -75,7 +75,8 @@ struct TableShape: Sendable {
     guard kind == "r", !isPartition else {
       throw Failure(
         code: "table.kind",
-        message: "\(sql) is not an ordinary table: expected one that is no view and neither partitioned nor a partition")
+        message: "\(sql) is not an ordinary table: expected one that is no view and neither partitioned nor a partition"
+      )
     }
     guard !key.isEmpty else {
       throw Failure(

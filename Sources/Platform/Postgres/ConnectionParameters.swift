@@ -72,7 +72,7 @@ struct ConnectionParameters {
   ) -> Result {
     let names = unsafe keywords.map { unsafe strdup($0.0) }
     let values = unsafe keywords.map { unsafe strdup($0.1) }
-    defer { for unsafe pointer in unsafe names + values { unsafe free(pointer) } }
+    defer { unsafe (names + values).forEach { unsafe free($0) } }
     let namePointers = unsafe names.map { unsafe UnsafePointer($0) } + [nil]
     let valuePointers = unsafe values.map { unsafe UnsafePointer($0) } + [nil]
     return unsafe namePointers.withUnsafeBufferPointer { names in

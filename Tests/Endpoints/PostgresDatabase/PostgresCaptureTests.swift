@@ -25,10 +25,12 @@ struct PostgresCaptureTests {
   }
 
   @Test func aChangedKeyIsADeleteAndAnInsert() async throws {
-    let scene = try await PostgresScene(Self.items, tables: ["items"])
+    let scene = try await PostgresScene(
+      "CREATE TABLE items (id int PRIMARY KEY DEFERRABLE, name text)", tables: ["items"])
     try await scene.execute("INSERT INTO items SELECT g, 'x' FROM generate_series(1, 3) g")
     let (_, start) = try await scene.drain()
-    try await scene.execute("BEGIN; UPDATE items SET id = 9 WHERE id = 1; UPDATE items SET name = 'y' WHERE id = 2; COMMIT")
+    try await scene.execute(
+      "BEGIN; UPDATE items SET id = 9 WHERE id = 1; UPDATE items SET name = 'y' WHERE id = 2; COMMIT")
     let (changes, after) = try await scene.drain(after: start)
     #expect(changes.map(\.brief) == ["delete 1", "insert 9", "update 2"])
     try await scene.execute("UPDATE items SET id = id + 7 WHERE id IN (2, 9)")
@@ -113,7 +115,8 @@ struct PostgresCaptureTests {
   @Test func writersWithoutRightsAreCapturedAndCannotForge() async throws {
     let scene = try await PostgresScene(
       Self.items + "; CREATE ROLE clerk_\(UUID().uuidString.prefix(8).lowercased()) LOGIN", tables: ["items"])
-    let role = try await scene.text("SELECT rolname FROM pg_roles WHERE rolname LIKE 'clerk_%' ORDER BY oid DESC LIMIT 1")
+    let role = try await scene.text(
+      "SELECT rolname FROM pg_roles WHERE rolname LIKE 'clerk_%' ORDER BY oid DESC LIMIT 1")
     try await scene.execute("GRANT SELECT, INSERT ON items TO \(role)")
     let name = try await scene.text("SELECT current_database()")
     let clerk = PostgresConnection(url: try ScratchPostgres.cluster().url(name, user: role))
