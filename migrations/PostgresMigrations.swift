@@ -1,7 +1,4 @@
-extension Migration {
-  /// What is installed in an attached PostgreSQL database, in order.
-  package static let postgres = [
-    Migration(
-      number: 1, name: "capture", sql: String(decoding: PackageResources._001_capture_sql, as: UTF8.self))
-  ]
+extension Migrations {
+  /// What capture installs in an attached PostgreSQL database.
+  package static let postgres = [Migration(1, PackageResources._001_capture_sql)]
 }

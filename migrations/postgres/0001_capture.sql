@@ -9,7 +9,6 @@ CREATE SCHEMA tidemark;
 
 CREATE TABLE tidemark.migrations (
   number integer PRIMARY KEY,
-  name text NOT NULL,
   applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

@@ -56,7 +56,7 @@ struct AttachPlan {
 
   private static func refuseNewer(_ session: PostgresSession) throws {
     let newest = try session.first("SELECT max(number) FROM tidemark.migrations") { $0.integer(0) } ?? 0
-    guard newest <= Migration.postgres.map(\.number).max() ?? 0 else {
+    guard newest <= Migrations.postgres.map(\.number).max() ?? 0 else {
       throw Failure(
         code: "capture.newer", message: "schema tidemark was made by a newer version (migration \(newest)): upgrade")
     }
@@ -64,12 +64,8 @@ struct AttachPlan {
 
   private static func migrations(_ isInstalled: Bool, _ session: PostgresSession) throws -> [String] {
     let done = isInstalled ? try session.all("SELECT number FROM tidemark.migrations") { Int($0.integer(0)) } : []
-    return Migration.postgres.filter { !done.contains($0.number) }.flatMap { migration in
-      [
-        migration.sql,
-        "INSERT INTO tidemark.migrations (number, name) VALUES (\(migration.number), "
-          + "\(quoted(postgresLiteral: migration.name)))",
-      ]
+    return Migrations.postgres.filter { !done.contains($0.number) }.flatMap { migration in
+      [migration.sql, "INSERT INTO tidemark.migrations (number) VALUES (\(migration.number))"]
     }
   }
 
