@@ -77,7 +77,9 @@ struct MemoryLink {
   private func quiesce() async throws {
     var stable = 0
     var last: [LogSequence] = []
+    let deadline = ContinuousClock.now + .seconds(30)
     while stable < 3 {
+      guard ContinuousClock.now < deadline else { throw Restless(report: try await restlessness()) }
       var isQuiet = true
       var marks = [try await log.figures().last]
       for direction in Direction.allCases {
@@ -89,6 +91,19 @@ struct MemoryLink {
       last = marks
       try await ContinuousClock().sleep(for: .milliseconds(20))
     }
+  }
+
+  /// What never came to rest, for the person who reads the failure.
+  struct Restless: Error { let report: String }
+
+  private func restlessness() async throws -> String {
+    var lines: [String] = []
+    for direction in Direction.allCases {
+      let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
+      lines.append("\(direction): \(figures)")
+      for waiting in try await log.waiting(of: link.name, direction, limit: 5) { lines.append("  \(waiting)") }
+    }
+    return lines.joined(separator: "\n")
   }
 
   var differences: [Difference] {

@@ -65,10 +65,7 @@ struct AttachPlan {
   private static func migrations(_ isInstalled: Bool, _ session: PostgresSession) throws -> [String] {
     let done = isInstalled ? try session.all("SELECT number FROM tidemark.migrations") { Int($0.integer(0)) } : []
     return Migrations.postgres.filter { !done.contains($0.number) }.flatMap { migration in
-      [
-        migration.sql,
-        "INSERT INTO tidemark.migrations (number) VALUES (\(migration.number))",
-      ]
+      [migration.sql, "INSERT INTO tidemark.migrations (number) VALUES (\(migration.number))"]
     }
   }
 

@@ -8,8 +8,6 @@ actor Outbox {
   private let tables: [String]
   private let connection: PostgresConnection
   private var verified: (installation: Installation, at: ContinuousClock.Instant)?
-  /// Rows the log holds that are still in the outbox have ids above this.
-  private var unreleased: Int64 = 0
 
   /// An empty answer at least this often, and triggers looked at as often.
   private static let heartbeat = Duration.seconds(1)
@@ -37,7 +35,6 @@ actor Outbox {
       let start = place
       let system = system
       let page = try await page(after: start, position) { names[$0].map { EndpointName(system: system, name: $0) } }
-      unreleased = min(unreleased, page.lowerBound)
       place = page.through
       let isHeartbeat = started.duration(to: .now) >= Self.heartbeat
       if !page.changes.isEmpty || isHeartbeat {
@@ -68,14 +65,11 @@ actor Outbox {
   /// Does nothing for a position of another epoch: its rows are another life's.
   func release(through position: Position) async throws {
     guard let place = OutboxPlace(position.place) else { return }
-    let bound = unreleased
     let epoch = position.epoch
-    let isDone = try await connection.run { session in
-      guard let installation = try Installation.load(session), installation.epoch == epoch else { return false }
-      while try OutboxPage.delete(through: place, above: bound, session) {}
-      return true
+    try await connection.run { session in
+      guard let installation = try Installation.load(session), installation.epoch == epoch else { return }
+      while try OutboxPage.delete(through: place, session) {}
     }
-    if isDone { unreleased = .max }
   }
 
   private func place(of position: Position?, in installation: Installation) throws(CaptureGap) -> OutboxPlace {
@@ -118,7 +112,7 @@ actor Outbox {
   private func now(_ epoch: String) async throws -> Position {
     let place = try await connection.run { session in
       let place = try OutboxPage.openingWindow(OutboxPlace(), session)
-      return place.window.map { place.closing($0) } ?? place
+      return place.window.map { OutboxPlace(seen: $0.snapshot) } ?? place
     }
     return Position(epoch: epoch, place: place.text)
   }

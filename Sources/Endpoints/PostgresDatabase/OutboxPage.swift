@@ -7,8 +7,6 @@ struct OutboxPage: Sendable {
   var through: OutboxPlace
   /// Set when the window was read to its end.
   var completeAsOf: ContinuousClock.Instant?
-  /// Rows of the window have ids above this.
-  var lowerBound: Int64
 
   private static let mostChanges = 4000
   /// Of stored (compressed) rows.
@@ -21,24 +19,23 @@ struct OutboxPage: Sendable {
     let asOf = ContinuousClock.now
     let isContinued = place.window != nil
     let opened = isContinued ? place : try openingWindow(place, session)
-    guard var window = opened.window else { return OutboxPage(changes: [], through: place, lowerBound: .max) }
-    let bound = opened.lowerBound(window)
-    var page = OutboxPage(changes: [], through: opened, lowerBound: bound)
+    guard var window = opened.window else { return OutboxPage(changes: [], through: place) }
+    var page = OutboxPage(changes: [], through: opened)
     guard window.snapshot != opened.seen else {
-      page.through = opened.closing(window)
+      page.through = OutboxPlace(seen: window.snapshot)
       page.completeAsOf = asOf
       return page
     }
     var count = 0
     var bytes: Int64 = 0
-    try session.rows(pageSQL, bindings(opened, window, above: bound)) { row in
+    try session.rows(pageSQL, bindings(opened, window)) { row in
       count += 1
       bytes = row.integer(7)
       window.lastId = row.integer(0)
       if let endpoint = name(row.integer(1)) { page.changes.append(try change(row, of: endpoint)) }
     }
     if count < mostChanges, bytes < mostBytes {
-      page.through = opened.closing(window)
+      page.through = OutboxPlace(seen: window.snapshot)
       // A window continued from an earlier call was opened at a moment that is not known any more.
       page.completeAsOf = isContinued ? nil : asOf
     } else {
@@ -47,21 +44,15 @@ struct OutboxPage: Sendable {
     return page
   }
 
-  /// A window from `place` up to now. The order matters: ids drawn after the sequence was read are above the floor.
+  /// A window from `place` up to now.
   static func openingWindow(_ place: OutboxPlace, _ session: PostgresSession) throws -> OutboxPlace {
-    let floor = try session.first(
-      "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tidemark.outbox_id"
-    ) { $0.integer(0) }
     let snapshot = try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
-    guard let floor, let snapshot else { return place }
-    return place.opening(snapshot, floor: floor)
+    return OutboxPlace(seen: place.seen, window: snapshot.map { OutboxPlace.Window(snapshot: $0, lastId: 0) })
   }
 
-  private static func bindings(
-    _ place: OutboxPlace, _ window: OutboxPlace.Window, above bound: Int64
-  ) -> [PostgresValue] {
+  private static func bindings(_ place: OutboxPlace, _ window: OutboxPlace.Window) -> [PostgresValue] {
     [
-      .text(place.seen.text), .text(window.snapshot.text), .integer(bound), .integer(Int64(mostChanges)),
+      .text(place.seen.text), .text(window.snapshot.text), .integer(window.lastId), .integer(Int64(mostChanges)),
       .integer(mostBytes),
     ]
   }
@@ -93,17 +84,17 @@ struct OutboxPage: Sendable {
 
   /// Deletes some of the rows that `place` covers.
   /// - Returns: whether there may be more.
-  static func delete(through place: OutboxPlace, above bound: Int64, _ session: PostgresSession) throws -> Bool {
+  static func delete(through place: OutboxPlace, _ session: PostgresSession) throws -> Bool {
     let deleted = try session.execute(
       """
       DELETE FROM tidemark.outbox WHERE id IN (
         SELECT id FROM tidemark.outbox
-        WHERE id > $1 AND (pg_visible_in_snapshot(xid, $2::pg_snapshot)
-          OR id <= $3 AND pg_visible_in_snapshot(xid, $4::pg_snapshot))
-        ORDER BY id LIMIT $5)
+        WHERE pg_visible_in_snapshot(xid, $1::pg_snapshot)
+          OR id <= $2 AND pg_visible_in_snapshot(xid, $3::pg_snapshot)
+        ORDER BY id LIMIT $4)
       """,
       [
-        .integer(bound), .text(place.seen.text), .integer(place.window?.lastId ?? 0),
+        .text(place.seen.text), .integer(place.window?.lastId ?? 0),
         .text(place.window?.snapshot.text ?? place.seen.text), .integer(Int64(deletedAtOnce)),
       ])
     return deleted == deletedAtOnce
