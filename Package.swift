@@ -141,6 +141,6 @@ let package = Package(
         "Changes", "Config", "Mapping", "Reconcile", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log",
         "YAML", hummingbird, logging,
       ]),
-    tests("System", ["JSON", "HTTP", "Log", "SQLite", "Postgres"]),
+    tests("System", ["JSON", "HTTP", "SQLite", "Postgres"]),
   ]
 )

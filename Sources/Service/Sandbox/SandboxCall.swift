@@ -14,6 +14,9 @@ struct SandboxCall: Sendable {
   var body = JSONObject()
   /// Milliseconds since 1970-01-01T00:00:00Z by the sandbox's clock.
   var now: Int64
+
+  /// What the client may write of `body`.
+  var fields: JSONObject { body.filter { !SandboxRecord.reserved.contains($0) } }
 }
 
 /// What the pretend CRM answers.
@@ -81,12 +84,15 @@ package struct SandboxJournalEntry: Sendable, Hashable {
   package let version: Int64
   package let at: String
   package let idempotencyKey: String?
+  /// What the client wrote; nil for a delete.
+  package let fields: JSONObject?
 
   /// As `GET /sandbox/journal` shows it.
   package var json: JSONValue {
     [
       "sequence": .integer(sequence), "method": .string(method), "object": .string(object), "id": .string(id),
       "version": .integer(version), "at": .string(at), "idempotency_key": idempotencyKey.map(JSONValue.string) ?? .null,
+      "fields": fields.map(JSONValue.object) ?? .null,
     ]
   }
 }

@@ -57,16 +57,14 @@ struct SandboxState: Sendable {
     collections[call.object]?.created += 1
     let padding = String(repeating: "0", count: max(0, 6 - number.count))
     let id = "\(call.object.prefix(1))_\(padding)\(number)"
-    let fields = call.body.filter { !SandboxRecord.reserved.contains($0) }
-    return store(SandboxRecord(id: id, version: 0, updatedAt: 0, change: 0, fields: fields), call)
+    return store(SandboxRecord(id: id, version: 0, updatedAt: 0, change: 0, fields: call.fields), call)
   }
 
   private mutating func patch(_ call: SandboxCall, _ id: String) -> SandboxAnswer {
     switch existing(call, id) {
     case .refused(let answer): return answer
     case .found(var record):
-      let fields = call.body.filter { !SandboxRecord.reserved.contains($0) }
-      record.fields = record.fields?.merging(fields)
+      record.fields = record.fields?.merging(call.fields)
       return .record(store(record, call))
     }
   }
@@ -128,7 +126,8 @@ struct SandboxState: Sendable {
     journal.append(
       SandboxJournalEntry(
         sequence: latestChange, method: call.method.rawValue, object: call.object, id: record.id,
-        version: record.version, at: SandboxRecord.time(latestTime), idempotencyKey: call.idempotencyKey))
+        version: record.version, at: SandboxRecord.time(latestTime), idempotencyKey: call.idempotencyKey,
+        fields: call.method == .delete ? nil : call.fields))
     return record
   }
 
