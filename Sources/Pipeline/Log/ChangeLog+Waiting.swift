@@ -3,17 +3,6 @@ import JSON
 import SQLite
 
 extension ChangeLog {
-  /// Which records of a link have changes waiting, and how many each.
-  package func waitingKeys(of link: LinkName, _ direction: Direction) async throws -> [RecordKey: Int] {
-    try await reader.run { session in
-      let counts = try session.all(
-        "SELECT key, count(*) FROM waiting_changes WHERE link = ? AND direction = ? GROUP BY key",
-        [.text(link.description), .integer(Int64(direction.rawValue))]
-      ) { (try RecordKey(encoded: $0.string(0)), Int($0.integer(1))) }
-      return Dictionary(uniqueKeysWithValues: counts)
-    }
-  }
-
   /// The first waiting change of each record whose time has come, longest due first.
   package func due(of link: LinkName, _ direction: Direction, limit: Int) async throws -> [WaitingChange] {
     try await waiting(

@@ -108,7 +108,7 @@ package struct ReplayLoop: Service {
   private func feedWaiting(_ progress: ReplayProgress, to hand: (LaneItem) -> Void) async throws {
     let due = try await log.due(of: link.name, direction, limit: Self.mostUnderWay / 4)
     let changes = try await log.changes(at: due.map(\.sequence))
-    for waiting in due where await progress.beginRetry(waiting.sequence) {
+    for waiting in due where await progress.beginRetry(waiting) {
       guard let logged = changes[waiting.sequence] else {
         // Its block is damaged or gone: it can never be delivered.
         try await progress.settle(waiting.key, waiting.sequence, .dead) {

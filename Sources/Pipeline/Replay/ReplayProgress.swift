@@ -14,7 +14,8 @@ actor ReplayProgress {
 
   private var underWay: Deque<(sequence: LogSequence, isSettled: Bool)> = []
   private var through: LogSequence
-  private var waitingKeys: [RecordKey: Int]
+  /// What was set aside, as the log holds it. A list of what is due may be older than this.
+  private var waiting: [RecordKey: Set<LogSequence>] = [:]
   private var retried: Set<LogSequence> = []
 
   init(link: LinkName, direction: Direction, log: ChangeLog) async throws {
@@ -23,24 +24,29 @@ actor ReplayProgress {
     self.log = log
     term = log.term
     through = try await log.replayWatermark(of: link, direction)
-    waitingKeys = try await log.waitingKeys(of: link, direction)
+    for change in try await log.waiting(of: link, direction, limit: .max) {
+      waiting[change.key, default: []].insert(change.sequence)
+    }
   }
 
   /// Up to here the log was read.
   var readThrough: LogSequence { through }
   var countUnderWay: Int { underWay.count + retried.count }
-  var hasWaiting: Bool { !waitingKeys.isEmpty }
+  var hasWaiting: Bool { !waiting.isEmpty }
 
   /// Changes of a record that has others waiting stand behind those.
-  func isWaiting(_ key: RecordKey) -> Bool { waitingKeys[key] != nil }
+  func isWaiting(_ key: RecordKey) -> Bool { waiting[key] != nil }
 
   func begin(_ page: Page) {
     underWay.append(contentsOf: page.changes.map { (sequence: $0.sequence, isSettled: false) })
     through = max(through, page.through)
   }
 
-  /// - Returns: whether the waiting change is not under way already.
-  func beginRetry(_ sequence: LogSequence) -> Bool { retried.insert(sequence).inserted }
+  /// - Returns: whether the change still waits and is not under way already.
+  func beginRetry(_ change: WaitingChange) -> Bool {
+    guard waiting[change.key]?.contains(change.sequence) == true else { return false }
+    return retried.insert(change.sequence).inserted
+  }
 
   /// Gives a waiting change back without an ending.
   func endRetry(_ sequence: LogSequence) { retried.remove(sequence) }
@@ -54,17 +60,17 @@ actor ReplayProgress {
     var settlement = Settlement(
       link: link, direction: direction, sequence: sequence, ending: ending, watermark: watermark)
     complete(&settlement)
-    if settlement.waiting != nil, !wasWaiting { waitingKeys[key, default: 0] += 1 }
+    if settlement.waiting != nil { waiting[key, default: []].insert(sequence) }
     try await log.settle(settlement, term: term)
     if wasWaiting {
       retried.remove(sequence)
-      if settlement.waiting == nil { forgetWaiting(key) }
+      if settlement.waiting == nil { forget(sequence, of: key) }
     }
   }
 
-  private func forgetWaiting(_ key: RecordKey) {
-    guard let count = waitingKeys[key] else { return }
-    waitingKeys[key] = count > 1 ? count - 1 : nil
+  private func forget(_ sequence: LogSequence, of key: RecordKey) {
+    waiting[key]?.remove(sequence)
+    if waiting[key]?.isEmpty == true { waiting[key] = nil }
   }
 
   private func markSettled(_ sequence: LogSequence) {
