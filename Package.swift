@@ -17,7 +17,7 @@ let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
 let algorithms: Target.Dependency = .product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -70,7 +70,7 @@ let pipeline: [Target] = [
   room("Pipeline", "Capture", ["Changes", "Log", "Telemetry", logging, lifecycle]),
   room(
     "Pipeline", "Replay",
-    ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", collections, algorithms, logging, lifecycle]),
+    ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", deque, algorithms, logging, lifecycle]),
   room("Pipeline", "Backfill", ["JSON", "Changes", "Log", "Telemetry", logging, lifecycle]),
   room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping", "Replay"]),
 ]
