@@ -1,115 +1,12 @@
-import Capture
 import Changes
 import JSON
 import Log
-import Logging
-import Mapping
 import Reconcile
 import Replay
-import ServiceLifecycle
+import SQLite
 import Support
-import Telemetry
 import Testing
 import Verify
-
-/// One link between two endpoints in memory, with everything between them real.
-struct MemoryLink {
-  let folder = ScratchFolder()
-  let local = MemoryEndpoint(EndpointName(system: "shop", name: "customers"), makesKeys: false)
-  let remote = MemoryEndpoint(EndpointName(system: "crm", name: "contacts"), makesKeys: true)
-  let log: ChangeLog
-  let link: Link
-
-  init(
-    target: (any ChangeTarget)? = nil, policy: ConflictPolicy = ConflictPolicy(default: .side(.local)),
-    isTwoWay: Bool = true
-  )
-    async throws
-  {
-    log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
-    link = Link(
-      name: LinkName("customers"),
-      local: .init(name: EndpointName(system: "shop", name: "customers"), target: local),
-      remote: .init(name: EndpointName(system: "crm", name: "contacts"), target: target ?? remote),
-      mapping: FieldMapping([
-        MappedField(local: "name", remote: "full_name"), MappedField(local: "email", remote: "email"),
-        MappedField(local: "limit", remote: "terms.limit", conversion: .decimal),
-      ]),
-      match: ["email"], policy: policy, isTwoWay: isTwoWay, idColumn: nil)
-  }
-
-  func faulty(_ target: any ChangeTarget) -> Link {
-    Link(
-      name: link.name, local: link.local, remote: .init(name: link.remote.name, target: target), mapping: link.mapping,
-      match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: nil)
-  }
-
-  /// Runs the whole pipeline while `body` runs, and until `isQuiet` afterwards.
-  func running(_ link: Link? = nil, _ body: @escaping @Sendable () async throws -> Void) async throws {
-    let link = link ?? self.link
-    let telemetry = Telemetry(version: "test")
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let locks = RecordLocks()
-    var retry = RetryPolicy()
-    retry.firstPause = .milliseconds(2)
-    let (policy, quietLogger) = (retry, logger)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for source in [local, remote] {
-        group.addTask {
-          try await CaptureLoop(source, into: log, telemetry: telemetry, logger: quietLogger) { _ in }.run()
-        }
-      }
-      for direction in Direction.allCases {
-        group.addTask {
-          try await ReplayLoop(
-            link, direction, log: log, locks: locks, lanes: 4, retry: policy, telemetry: telemetry, logger: quietLogger
-          ).run()
-        }
-      }
-      try await body()
-      try await quiesce()
-      group.cancelAll()
-    }
-  }
-
-  /// Nothing is pending or waiting, nothing new arrives: looked at until it stays so.
-  private func quiesce() async throws {
-    var stable = 0
-    var last: [LogSequence] = []
-    let deadline = ContinuousClock.now + .seconds(30)
-    while stable < 3 {
-      guard ContinuousClock.now < deadline else { throw Restless(report: try await restlessness()) }
-      var isQuiet = true
-      var marks = [try await log.figures().last]
-      for direction in Direction.allCases {
-        let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
-        isQuiet = isQuiet && figures.pending == 0 && figures.waiting == 0
-        marks.append(figures.watermark)
-      }
-      stable = isQuiet && marks == last ? stable + 1 : 0
-      last = marks
-      try await ContinuousClock().sleep(for: .milliseconds(20))
-    }
-  }
-
-  /// What never came to rest, for the person who reads the failure.
-  struct Restless: Error { let report: String }
-
-  private func restlessness() async throws -> String {
-    var lines: [String] = []
-    for direction in Direction.allCases {
-      let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
-      lines.append("\(direction): \(figures)")
-      for waiting in try await log.waiting(of: link.name, direction, limit: 5) { lines.append("  \(waiting)") }
-    }
-    return lines.joined(separator: "\n")
-  }
-
-  var differences: [Difference] {
-    get async throws { try await Verification(link, log: log).run(patience: .zero).differences }
-  }
-}
 
 @Suite("Replay", .timeLimit(.minutes(2)))
 struct ReplayTests {
@@ -190,5 +87,46 @@ struct ReplayTests {
     #expect(try await ends.differences == [])
     #expect(await ends.local.contents.count == 1)
     #expect(await ends.remote.contents[key]?["full_name"] == "Ada L.")
+  }
+
+  @Test("writes the id the remote side made to its column, whichever side made the record")
+  func idColumn() async throws {
+    let ends = try await MemoryLink(idColumn: "crm_id")
+    try await ends.running {
+      await ends.local.put(RecordKey(1), ["id": 1, "name": "Ada", "email": "a@x", "limit": 1])
+      await ends.remote.put(RecordKey("c9"), ["id": "c9", "full_name": "Bob", "email": "b@x", "terms": ["limit": 2]])
+    }
+    let remote = await ends.remote.contents
+    for record in await ends.local.contents.values {
+      let id = try #require(record["crm_id"]?.stringValue)
+      #expect(remote[RecordKey(.string(id))]?["email"] == record["email"])
+    }
+    #expect(await ends.local.contents.count == 2)
+    #expect(await ends.remote.journal.count == 1)
+  }
+
+  @Test("Invariant 11: a damaged record is said and never delivered, and the others go on")
+  func damage() async throws {
+    let ends = try await MemoryLink()
+    let changes = (1...3).map { number in
+      Change(
+        .insert, of: ends.link.local.name, key: RecordKey(.integer(number)),
+        row: Array("{\"id\":\(number),\"name\":\"n\",\"email\":\"\(number)@x\",\"limit\":0}".utf8),
+        stamp: Stamp(Int64(number)), committedAt: .now)
+    }
+    try await ends.log.append(
+      ChangeBatch(changes, through: Position(epoch: "memory", place: "0")), from: ends.local.name)
+    let raw = try await SQLiteConnection(path: ends.log.path, access: .write)
+    try await raw.run { session in
+      var frames = try session.first("SELECT frames FROM blocks") { $0.bytes(0) } ?? []
+      let middle = frames.count / 2
+      frames[middle] ^= 0x10
+      try session.execute("UPDATE blocks SET frames = ?", [.blob(frames)])
+    }
+    try await ends.running {}
+    #expect(await ends.remote.contents.count == 2)
+    let letters = try await ends.log.deadLetters(limit: 10)
+    #expect(letters.map(\.failure.code) == ["log.damaged"])
+    #expect(letters.first?.failure.message.contains("2") == true)
   }
 }

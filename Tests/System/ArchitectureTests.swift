@@ -63,7 +63,9 @@ struct ArchitectureTests {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     // A scratch folder of its own: the one of the build is locked while tests run.
-    process.arguments = ["swift", "package", "--package-path", root.path, "--scratch-path", folder.path, "dump-package"]
+    process.arguments = [
+      "swift", "package", "--package-path", root.path, "--scratch-path", folder.path, "dump-package",
+    ]
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
@@ -84,7 +86,8 @@ struct ArchitectureTests {
   private static func imports(in path: String) throws -> [(file: String, imported: String)] {
     let folder = root.appending(path: path)
     let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
-    let statement = /^(?:package |public |internal |private |@testable |@_spi\(\w+\) )*import (?:struct |class |enum |func |protocol )?(\w+)/
+    let statement =
+      /^(?:package |public |internal |private |@testable |@_spi\(\w+\) )*import (?:struct |class |enum |func |protocol )?(\w+)/
     return try files.filter { $0.hasSuffix(".swift") }.flatMap { file in
       let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
       return text.split(separator: "\n").compactMap { line in
