@@ -61,7 +61,7 @@ struct Lane {
       let state = try await loop.log.state(of: link.name, loop.direction.source, key: logged.change.key)
       return try await delivery.deliver(logged, state: state)
     } catch let failure as Failure {
-      return .rejected(failure)
+      return failure.isOutage ? .unavailable(failure, after: nil) : .rejected(failure)
     } catch let error as JSONError {
       return .rejected(Failure(code: "row.json", message: "the row of the change is \(error)"))
     } catch {
@@ -182,5 +182,14 @@ struct Lane {
     case "http.429": .rateLimited
     default: .unreachable
     }
+  }
+}
+
+extension Failure {
+  /// A read that failed says nothing of the record, unless the application understood it and said no.
+  fileprivate var isOutage: Bool {
+    guard code.hasPrefix("http.") else { return false }
+    guard let status = Int(code.dropFirst(5)), (300..<500).contains(status) else { return true }
+    return [401, 403, 408, 425, 429].contains(status)
   }
 }
