@@ -43,10 +43,10 @@ struct Run: AsyncParsableCommand {
   }
 
   private func makeFolder(of log: String) throws {
+    // What travels may be personal data: nobody else reads the log or the folder made for it.
+    umask(0o077)
     let folder = URL(fileURLWithPath: log).deletingLastPathComponent()
-    // What travels may be personal data: nobody else reads the folder.
-    try FileManager.default.createDirectory(
-      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   }
 
   /// Attaching changes somebody's database, so it is never done unasked.
