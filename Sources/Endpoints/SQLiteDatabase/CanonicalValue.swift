@@ -12,6 +12,7 @@ enum CanonicalValue {
     case .integer(let value): writer.raw(String(value).utf8)
     case .real(let value) where value.isFinite: writer.raw(value.description.utf8)
     case .real(let value): writer.write(string: infinite(value).utf8)
+    case .text(let bytes) where bytes.allSatisfy({ $0 < 0x80 }): writer.write(string: bytes)
     // Decoding repairs bytes that are no UTF-8.
     case .text(let bytes): writer.write(string: String(decoding: bytes, as: UTF8.self).utf8)
     case .blob(let bytes): writer.write(string: hex(bytes))

@@ -4,7 +4,7 @@ import SQLite
 
 extension SQLiteDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    try await current().reader.transaction(.deferred) { try Self.plan(tables, in: $0) }
+    try await Self.patiently(current().reader, .deferred) { try Self.plan(tables, in: $0) }
   }
 
   package func attach(_ tables: [String]) async throws {
@@ -12,7 +12,7 @@ extension SQLiteDatabase {
   }
 
   package func detachPlan() async throws -> [String] {
-    try await current().reader.transaction(.deferred) { try Installation(in: $0).detaching() }
+    try await Self.patiently(current().reader, .deferred) { try Installation(in: $0).detaching() }
   }
 
   /// Leaves the schema as it was. One thing cannot be undone: SQLite's own `sqlite_sequence`, empty, stays behind where
@@ -24,8 +24,8 @@ extension SQLiteDatabase {
   /// Runs the planned statements in one transaction; takes no lock when there are none.
   private func change(_ plan: @escaping @Sendable (SQLiteSession) throws -> [String]) async throws {
     let (reader, writer) = try await current()
-    if try await reader.transaction(.deferred, { try plan($0).isEmpty }) { return }
-    try await writer.transaction { session in
+    if try await Self.patiently(reader, .deferred, { try plan($0).isEmpty }) { return }
+    try await Self.patiently(writer, .immediate) { session in
       for statement in try plan(session) { try session.execute(statement) }
     }
     forget()
@@ -52,7 +52,7 @@ extension SQLiteDatabase {
     }
     let reader = try await current().reader
     for table in tables {
-      let finding: Finding? = try await reader.transaction(.deferred) { session in
+      let finding: Finding? = try await Self.patiently(reader, .deferred) { session in
         do {
           _ = try TableShape(table, in: session)
           return nil

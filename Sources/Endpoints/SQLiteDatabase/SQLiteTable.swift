@@ -54,7 +54,8 @@ struct SQLiteTable: ChangeTarget {
     do {
       return try await database.current().writer.run { TableWriter(shape: shape, session: $0).apply(writes) }
     } catch {
-      return writes.map { _ in .unavailable(Failure(code: "sqlite.open", message: "\(error)"), after: nil) }
+      let failure = error as? Failure ?? Failure(code: "sqlite.open", message: "\(error)")
+      return writes.map { _ in .unavailable(failure, after: nil) }
     }
   }
 }

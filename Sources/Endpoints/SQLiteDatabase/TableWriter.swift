@@ -14,7 +14,7 @@ struct TableWriter {
       return try session.transaction(.immediate) { try writes.map(isolated) }
     } catch {
       guard writes.count > 1, (error as? SQLiteError)?.isConstraint == true else {
-        return writes.map { _ in Self.outcome(of: error) }
+        return writes.map { _ in outcome(of: error) }
       }
       return writes.flatMap { apply([$0]) }
     }
@@ -27,10 +27,14 @@ struct TableWriter {
       try session.execute("RELEASE tidemark_write")
       return outcome
     } catch {
-      // Where SQLite rolled everything back already (a full disk), this fails and ends the whole transaction.
-      try session.execute("ROLLBACK TO tidemark_write")
-      try session.execute("RELEASE tidemark_write")
-      return Self.outcome(of: error)
+      do {
+        try session.execute("ROLLBACK TO tidemark_write")
+        try session.execute("RELEASE tidemark_write")
+      } catch _ {
+        // SQLite rolled everything back already (a full disk): the first error ends the whole transaction.
+        throw error
+      }
+      return outcome(of: error)
     }
   }
 
@@ -137,19 +141,27 @@ struct TableWriter {
     }
   }
 
-  /// The one place that says what an error means for a write.
-  static func outcome(of error: any Error) -> Outcome {
+  /// The one place that says what an error means for a write, https://sqlite.org/rescode.html.
+  func outcome(of error: any Error) -> Outcome {
     guard let error = error as? SQLiteError else {
-      return .rejected(error as? Failure ?? Failure(code: "sqlite", message: "\(error)"))
+      if let failure = error as? Failure { return .rejected(failure) }
+      return .retry(Failure(code: "sqlite.apply", message: "\(shape.name): \(error)"), after: nil)
     }
     let failure = Failure(code: "sqlite.\(error.code)", message: "SQLite: \(error.message)")
-    return switch error.code & 0xFF {
-    case 5, 6: .retry(failure, after: .milliseconds(100))
-    // SQLITE_CONSTRAINT_FOREIGNKEY: the parent may be on its way.
-    case 19: error.code == 787 ? .retry(failure, after: nil) : .rejected(failure)
-    // SQLITE_ERROR (the table was changed), READONLY, IOERR, CORRUPT, FULL, CANTOPEN, SCHEMA, AUTH, NOTADB.
-    case 1, 8, 10, 11, 13, 14, 17, 23, 26: .unavailable(failure, after: nil)
-    default: .rejected(failure)
+    if error.isBusy { return .retry(failure, after: .milliseconds(100)) }
+    switch error.code & 0xFF {
+    // FOREIGNKEY: the parent may be on its way.
+    case 19: return error.code == 787 ? .retry(failure, after: nil) : .rejected(failure)
+    // TOOBIG, MISMATCH, RANGE: the values.
+    case 18, 20, 25: return .rejected(failure)
+    case 13: return .unavailable(failure, after: nil)
+    // All others may strike when the commit was on its way to the disk.
+    case _ where error.sql == "COMMIT": return .unknown(failure)
+    // ERROR: the table was changed, or a trigger of the application's cannot cope with these values.
+    case 1: return isUnchanged ? .retry(failure, after: nil) : .unavailable(failure, after: nil)
+    default: return .unavailable(failure, after: nil)
     }
   }
+
+  private var isUnchanged: Bool { (try? TableShape(shape.name, in: session)) == shape }
 }

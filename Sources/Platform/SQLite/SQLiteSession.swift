@@ -3,7 +3,9 @@ import CSQLite
 /// What a `SQLiteConnection` lends to the body it runs: statements and transactions. Stays on the connection's thread.
 package final class SQLiteSession {
   private let handle: ConnectionHandle
+  private let busyTimeout: Duration
   private var prepared: [String: StatementHandle] = [:]
+  private static let mostPrepared = 256
 
   init(path: String, access: SQLiteConnection.Access, busyTimeout: Duration) throws(SQLiteError) {
     let flags =
@@ -13,9 +15,8 @@ package final class SQLiteSession {
       case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
       }
     handle = try ConnectionHandle(path: path, flags: flags | SQLITE_OPEN_EXRESCODE)
-    unsafe sqlite3_busy_timeout(
-      handle.pointer,
-      Int32(busyTimeout.components.seconds * 1000) + Int32(busyTimeout.components.attoseconds / 1_000_000_000_000_000))
+    self.busyTimeout = busyTimeout
+    handle.wait(atMost: busyTimeout)
     // A file from elsewhere may hold hostile schemas: functions in them get no rights, corrupt cells are noticed.
     try execute("PRAGMA trusted_schema = OFF")
     try execute("PRAGMA cell_size_check = ON")
@@ -39,6 +40,13 @@ package final class SQLiteSession {
       if unsafe sqlite3_get_autocommit(handle.pointer) == 0 { try? execute("ROLLBACK") }
       throw error
     }
+  }
+
+  /// Runs `body` with another busy timeout than the connection's own.
+  package func waiting<Result>(atMost timeout: Duration, _ body: () throws -> Result) rethrows -> Result {
+    handle.wait(atMost: timeout)
+    defer { handle.wait(atMost: busyTimeout) }
+    return try body()
   }
 
   /// Runs one or more statements without bindings or results.
@@ -91,6 +99,8 @@ package final class SQLiteSession {
       statement = known
     } else {
       statement = try StatementHandle(sql, handle)
+      // Statements that are running are kept by whoever runs them.
+      if prepared.count >= Self.mostPrepared { prepared.removeAll() }
       prepared[sql] = statement
     }
     for (index, value) in bindings.enumerated() {
@@ -123,6 +133,10 @@ package final class SQLiteSession {
       throw SQLiteError(code: code, message: "\(unsafe String(cString: sqlite3_errstr(code))): \(path)", sql: "open")
     }
     unsafe self.pointer = pointer
+  }
+
+  func wait(atMost timeout: Duration) {
+    unsafe sqlite3_busy_timeout(pointer, Int32(timeout / .milliseconds(1)))
   }
 
   func error(_ code: Int32, _ sql: String) -> SQLiteError {

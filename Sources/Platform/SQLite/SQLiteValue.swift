@@ -30,7 +30,10 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Another connection holds the lock: the same statement may work a moment later.
-  package var isBusy: Bool { code & 0xFF == 5 || code & 0xFF == 6 }
+  package var isBusy: Bool {
+    // BUSY, LOCKED, and PROTOCOL, which is a lost race for a lock of the WAL.
+    [5, 6, 15].contains(code & 0xFF)
+  }
 
   /// A unique, check, foreign key or not-null rule refused the values.
   package var isConstraint: Bool { code & 0xFF == 19 }

@@ -1,5 +1,6 @@
 import Changes
 import Foundation
+import JSON
 import SQLiteDatabase
 import Testing
 
@@ -53,6 +54,37 @@ import Testing
     try #require(rename(copy, scratch.path) == 0)
     let gap = await #expect(throws: CaptureGap.self) { try await database.next(after: position) }
     #expect(try await database.next(after: #require(gap?.resume)).completeAsOf != nil)
+  }
+
+  @Test(arguments: [(isReleased: false, added: 0), (false, 5), (true, 0), (true, 5)])
+  func `An older copy restored into the same file is a gap, also after it was written to`(
+    isReleased: Bool, added: Int
+  ) async throws {
+    let scratch = try ScratchDatabase("CREATE TABLE t (id INTEGER PRIMARY KEY, v);")
+    let database = try await scratch.attached(["t"])
+    try scratch.shell("INSERT INTO t (v) VALUES (1), (2);\n.backup '\(scratch.path).old'")
+    try scratch.shell("INSERT INTO t (v) VALUES (3), (4), (5);")
+    let position = try #require(try await database.drain().through)
+    if isReleased { try await database.release(through: position) }
+    try scratch.shell(".restore '\(scratch.path).old'")
+    for value in 0..<added { try scratch.shell("INSERT INTO t (v) VALUES (\(value));") }
+    let gap = await #expect(throws: CaptureGap.self) { try await database.next(after: position) }
+    #expect(gap?.reason.contains("older copy") == true)
+    #expect(try await database.drain(after: gap?.resume).changes.map(\.stamp.number) == Array(1...Int64(2 + added)))
+  }
+
+  @Test func `A change of an unknown table is a gap of its own, and none around it is lost`() async throws {
+    let scratch = try ScratchDatabase("CREATE TABLE t (id INTEGER PRIMARY KEY);")
+    let database = try await scratch.attached(["t"])
+    let stray = "INSERT INTO _tidemark_outbox (shape, operation, at) VALUES (99, 1, 0), (1, 77, 0);"
+    try scratch.shell("INSERT INTO t VALUES (1); \(stray) INSERT INTO t VALUES (2);")
+    let before = try await database.next(after: nil)
+    #expect(before.changes.map(\.key) == [RecordKey(1)])
+    #expect(before.completeAsOf == nil)
+    let gap = await #expect(throws: CaptureGap.self) { try await database.next(after: before.through) }
+    let after = try await database.next(after: #require(gap?.resume))
+    #expect(after.changes.map(\.key) == [RecordKey(2)])
+    #expect(after.completeAsOf != nil)
   }
 
   @Test func `Check names what cannot be captured and what was probably meant`() async throws {

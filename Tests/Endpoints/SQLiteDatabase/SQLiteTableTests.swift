@@ -10,14 +10,6 @@ import Testing
       CHECK (amount < 1000));
     """
 
-  func write(
-    _ action: Write.Action, _ key: RecordKey?, _ fields: JSONObject, expecting expected: JSONObject? = nil
-  ) -> Write {
-    Write(
-      action, key: key, fields: fields, expected: expected.map { Write.Known(version: nil, fields: $0) },
-      idempotencyKey: "k")
-  }
-
   @Test func `A write compares, writes, marks its origin and tells what it left behind`() async throws {
     let scratch = try ScratchDatabase(Self.schema)
     let database = try await scratch.attached(["t"])
@@ -37,7 +29,7 @@ import Testing
       write(.update, RecordKey(1), ["nope": 1]),
     ])
     #expect(
-      rest.map(name) == ["mismatch", "rejected", "retry", "mismatch", "applied", "applied", "rejected"], "\(rest)")
+      rest.map(\.name) == ["mismatch", "rejected", "retry", "mismatch", "applied", "applied", "rejected"], "\(rest)")
     try scratch.shell("UPDATE t SET name = 'C';")
     #expect(try await database.drain().changes.map(\.origin) == [.tidemark, .tidemark, .application])
   }
@@ -66,16 +58,5 @@ import Testing
     #expect(keys == [#"["a",9]"#, #"["b",-1]"#, #"["x",1]"#, #"["x",2]"#, #"["x",10]"#])
     let some = RecordKey(["x", 2])
     #expect(try await table.records([some, RecordKey(["x", 3])]).keys.map { $0 } == [some])
-  }
-
-  private func name(_ outcome: Outcome) -> String {
-    switch outcome {
-    case .applied: "applied"
-    case .mismatch: "mismatch"
-    case .retry: "retry"
-    case .unavailable: "unavailable"
-    case .rejected: "rejected"
-    case .unknown: "unknown"
-    }
   }
 }

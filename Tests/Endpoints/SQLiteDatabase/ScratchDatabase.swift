@@ -67,3 +67,31 @@ extension ChangeSource {
 extension Change {
   var text: String { "\(operation) \(key) \(String(decoding: row, as: UTF8.self))" }
 }
+
+func write(
+  _ action: Write.Action, _ key: RecordKey?, _ fields: JSONObject, expecting expected: JSONObject? = nil
+) -> Write {
+  Write(
+    action, key: key, fields: fields, expected: expected.map { Write.Known(version: nil, fields: $0) },
+    idempotencyKey: "k")
+}
+
+extension Outcome {
+  var name: String {
+    switch self {
+    case .applied: "applied"
+    case .mismatch: "mismatch"
+    case .retry: "retry"
+    case .unavailable: "unavailable"
+    case .rejected: "rejected"
+    case .unknown: "unknown"
+    }
+  }
+
+  var failure: Failure? {
+    switch self {
+    case .applied, .mismatch: nil
+    case .retry(let failure, _), .unavailable(let failure, _), .rejected(let failure), .unknown(let failure): failure
+    }
+  }
+}

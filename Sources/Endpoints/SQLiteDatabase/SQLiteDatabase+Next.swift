@@ -1,0 +1,181 @@
+package import Changes
+import SQLite
+
+extension SQLiteDatabase {
+  /// How long capture waits for another process's lock before it looks at its own deadline again.
+  private static let lockWait = Duration.milliseconds(50)
+
+  /// See `ChangeSource.next`. Starts at the oldest change in the outbox where `position` is nil.
+  ///
+  /// A lock of another process is no error: where it lasts, the answer is an empty batch that is not complete, through
+  /// the position that was asked for.
+  package func next(after position: Position?) async throws -> ChangeBatch {
+    let deadline = ContinuousClock.now + .milliseconds(900)
+    while true {
+      let checked = ContinuousClock.now
+      let batch = try await readUnlessBusy(after: position, asOf: checked)
+      if let batch, batch.isNews(after: position) { return batch }
+      let left = (deadline - .now) / .milliseconds(1)
+      guard left > 0 else { return batch ?? ChangeBatch([], through: position ?? .unread) }
+      try Task.checkCancellation()
+      // A lock may go without a trace in any file, so it is not waited out in one piece.
+      guard await watch.wait(milliseconds: Int32(min(left.rounded(.up), batch == nil ? 20 : 500))) else { continue }
+      // The file may change a moment before the commit can be seen.
+      for pause in [0, 50, 200] {
+        if pause > 0 { try await Task.sleep(for: .microseconds(pause)) }
+        let batch = try await readUnlessBusy(after: position, asOf: .now)
+        if let batch, batch.isNews(after: position) { return batch }
+      }
+    }
+  }
+
+  /// Nil where another process holds a lock.
+  private func readUnlessBusy(after position: Position?, asOf instant: ContinuousClock.Instant) async throws
+    -> ChangeBatch?
+  {
+    do {
+      return try await read(after: position, asOf: instant)
+    } catch let error as SQLiteError where error.isBusy {
+      return nil
+    } catch let gap as CaptureGap {
+      // A restored copy may have the schema version of what is known without having its tables.
+      forget()
+      throw gap
+    }
+  }
+
+  private func read(after position: Position?, asOf instant: ContinuousClock.Instant) async throws -> ChangeBatch {
+    let reader = try await current().reader
+    let (file, known, tables, source) = (file, known, tables, name)
+    let (batch, installed) = try await reader.run { session in
+      try session.waiting(atMost: Self.lockWait) {
+        try session.transaction(.deferred) {
+          let version = try session.first("PRAGMA main.schema_version") { $0.integer(0) } ?? 0
+          let valid = known.flatMap { $0.schemaVersion == version ? $0 : nil }
+          var installed = try valid ?? Self.look(in: session, version, file, tables, source)
+          // A repaired installation renews the epoch without changing the schema's version at times.
+          installed.epoch = try Self.epoch(file, in: session)
+          return (try Self.batch(after: position, installed, instant, source, in: session), installed)
+        }
+      }
+    }
+    self.known = installed
+    return batch
+  }
+
+  private static func batch(
+    after position: Position?, _ installed: Installed, _ instant: ContinuousClock.Instant, _ source: SourceName,
+    in session: SQLiteSession
+  ) throws -> ChangeBatch {
+    let place = try place(position, installed.epoch, source, in: session)
+    let page = try installed.outbox.read(after: place, in: session)
+    if let unreadable = page.unreadable {
+      throw CaptureGap(
+        source: source,
+        reason: "changes up to \(unreadable.id) are of a table or a kind that capture does not know",
+        resume: Position(epoch: installed.epoch, place: unreadable.text))
+    }
+    let isDrained = try page.through == place || page.through.id >= highestStamp(in: session).number
+    return ChangeBatch(
+      page.changes, through: Position(epoch: installed.epoch, place: page.through.text),
+      completeAsOf: isDrained ? instant : nil)
+  }
+
+  private static func look(
+    in session: SQLiteSession, _ version: Int64, _ file: FileIdentity, _ tables: [String], _ source: SourceName
+  ) throws -> Installed {
+    let installation = try Installation(in: session)
+    if let flaw = try installation.flaw(in: session) {
+      throw CaptureGap(
+        source: source, reason: "\(flaw); attach again, then a backfill heals what was not seen", resume: nil)
+    }
+    var names: [String: String] = [:]
+    for table in tables {
+      let shape = try TableShape(table, in: session)
+      guard installation.captured.contains(where: { $0.isActive && $0.name == shape.name }) else {
+        throw CaptureGap(source: source, reason: "table \(table) is not captured; attach first", resume: nil)
+      }
+      names[shape.name] = table
+    }
+    let known = installation.captured.map { captured in
+      let endpoint = EndpointName(system: source.description, name: names[captured.name] ?? captured.name)
+      return (captured.id, OutboxTable(captured, endpoint: endpoint))
+    }
+    return Installed(
+      schemaVersion: version, epoch: try epoch(file, in: session),
+      outbox: OutboxReader(tables: Dictionary(known) { first, _ in first }))
+  }
+
+  private static func epoch(_ file: FileIdentity, in session: SQLiteSession) throws -> String {
+    let row = try session.first("SELECT epoch FROM main.\"_tidemark_epoch\" WHERE id = 1") { $0.string(0) }
+    return "\(file):\(row ?? "")"
+  }
+
+  /// - Throws: `CaptureGap` if what follows `position` can no longer be told.
+  private static func place(
+    _ position: Position?, _ epoch: String, _ source: SourceName, in session: SQLiteSession
+  ) throws -> OutboxPlace {
+    guard let position, position != .unread else { return .start }
+    let start = Position(epoch: epoch, place: OutboxPlace.start.text)
+    guard position.epoch == epoch, let place = OutboxPlace(position.place) else {
+      throw CaptureGap(
+        source: source, reason: "the file was replaced, or capture in it was interrupted or made anew", resume: start)
+    }
+    if let reason = try place.contradiction(in: session) {
+      throw CaptureGap(source: source, reason: reason, resume: start)
+    }
+    return place
+  }
+
+  /// See `ChangeSource.release`. At most once a second, and never at the cost of the application: where it holds the
+  /// lock, the rows wait for the next time.
+  package func release(through position: Position) async throws {
+    let now = ContinuousClock.now
+    if let lastRelease, now - lastRelease < .seconds(1) { return }
+    guard let place = OutboxPlace(position.place), position.epoch == known?.epoch else { return }
+    lastRelease = now
+    let (reader, writer) = try await current()
+    let (file, source) = (file, name)
+    do {
+      // Looking first: a delete of nothing would still take the write lock.
+      let oldest = try await reader.run { session in
+        try session.waiting(atMost: Self.lockWait) {
+          try session.first("SELECT min(id) FROM main.\"_tidemark_outbox\"") { $0.isNull(0) ? nil : $0.integer(0) }
+        }
+      }
+      guard let oldest = oldest ?? nil, oldest <= place.id else { return }
+      try await writer.run { session in
+        try session.waiting(atMost: Self.lockWait) {
+          for _ in 0..<50 {
+            let removed = try session.transaction(.immediate) {
+              // An older copy may just have been restored, whose rows nobody has read.
+              _ = try Self.place(position, Self.epoch(file, in: session), source, in: session)
+              return try Self.remove(through: place, in: session)
+            }
+            if removed < Self.mostRemoved { return }
+          }
+        }
+      }
+    } catch let error as SQLiteError where error.isBusy {
+      return
+    } catch is CaptureGap {
+      // The next `next` tells.
+      return
+    }
+  }
+
+  /// How many rows are removed in one transaction, so that the application never waits long for its turn.
+  private static let mostRemoved = 1000
+
+  private static func remove(through place: OutboxPlace, in session: SQLiteSession) throws -> Int {
+    try session.execute(
+      "DELETE FROM main.\"_tidemark_outbox\" WHERE id IN (SELECT id FROM main.\"_tidemark_outbox\" "
+        + "WHERE id <= ? ORDER BY id LIMIT \(mostRemoved))", [.integer(place.id)])
+    return session.changes
+  }
+}
+
+extension ChangeBatch {
+  /// Whether it tells more than that nothing happened.
+  fileprivate func isNews(after position: Position?) -> Bool { !changes.isEmpty || through != position }
+}
