@@ -4,6 +4,8 @@ import SQLite
 extension SQLiteDatabase {
   /// How long capture waits for another process's lock before it looks at its own deadline again.
   private static let lockWait = Duration.milliseconds(50)
+  /// How long capture goes without looking where no file changes, in milliseconds.
+  private static let longestPause: Int32 = 500
 
   /// See `ChangeSource.next`. Starts at the oldest change in the outbox where `position` is nil.
   ///
@@ -11,21 +13,19 @@ extension SQLiteDatabase {
   /// the position that was asked for.
   package func next(after position: Position?) async throws -> ChangeBatch {
     let deadline = ContinuousClock.now + .milliseconds(900)
+    var pause = Self.longestPause
     while true {
-      let checked = ContinuousClock.now
-      let batch = try await readUnlessBusy(after: position, asOf: checked)
-      if let batch, batch.isNews(after: position) { return batch }
-      let left = (deadline - .now) / .milliseconds(1)
+      let batch = try await readUnlessBusy(after: position, asOf: .now)
+      if let batch, !batch.changes.isEmpty || batch.through != position { return batch }
+      let left = Int32(((deadline - .now) / .milliseconds(1)).rounded(.up))
       guard left > 0 else { return batch ?? ChangeBatch([], through: position ?? .unread) }
       try Task.checkCancellation()
-      // A lock may go without a trace in any file, so it is not waited out in one piece.
-      guard await watch.wait(milliseconds: Int32(min(left.rounded(.up), batch == nil ? 20 : 500))) else { continue }
-      // The file may change a moment before the commit can be seen.
-      for pause in [0, 50, 200] {
-        if pause > 0 { try await Task.sleep(for: .microseconds(pause)) }
-        let batch = try await readUnlessBusy(after: position, asOf: .now)
-        if let batch, batch.isNews(after: position) { return batch }
-      }
+      // A lock may go without a trace in any file.
+      if batch == nil { pause = min(pause, 16) }
+      // A WAL is written first, then brought to the disk, and only then can its commit be seen: so what woke us may be
+      // visible only a little later, and nothing will tell.
+      let isWoken = await watch.wait(milliseconds: min(pause, left))
+      pause = isWoken ? 0 : min(max(1, pause * 2), Self.longestPause)
     }
   }
 
@@ -173,9 +173,4 @@ extension SQLiteDatabase {
         + "WHERE id <= ? ORDER BY id LIMIT \(mostRemoved))", [.integer(place.id)])
     return session.changes
   }
-}
-
-extension ChangeBatch {
-  /// Whether it tells more than that nothing happened.
-  fileprivate func isNews(after position: Position?) -> Bool { !changes.isEmpty || through != position }
 }

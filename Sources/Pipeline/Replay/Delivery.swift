@@ -81,7 +81,11 @@ struct Delivery: Sendable {
     _ seen: Seen, _ fields: JSONObject?, _ logged: LoggedChange, _ state: RecordState?
   ) async throws(Unmappable) -> DeliveryResult {
     var assumed = try await assumption(fields, state)
-    if case .ambiguous(let failure) = assumed { return .rejected(failure) }
+    if case .ambiguous(let failure) = assumed {
+      // The change may have been overtaken: its record is gone, and another one has its place by now.
+      let isGone = try await reading { try await link[source].target.records([seen.key])[seen.key] == nil }
+      return isGone ? .settled(.init(ending: .unchanged, state: state)) : .rejected(failure)
+    }
     for _ in 0..<Self.mostRounds {
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,

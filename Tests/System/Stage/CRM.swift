@@ -43,8 +43,11 @@ struct CRM: Sendable {
     }
   }
 
-  /// Asks for a misfortune, see the sandbox's `POST /sandbox/faults`.
-  func fault(_ fault: JSONObject) async throws { try await call("POST", "/sandbox/faults", fault) }
+  /// Asks for a misfortune: JSON as the sandbox's `POST /sandbox/faults` takes it.
+  func fault(_ fault: String) async throws {
+    let answer = try await call("POST", "/sandbox/faults", try JSONObject(parsing: fault.utf8))
+    guard answer.status == 204 else { throw NotReached(description: "the fault was not taken: \(answer.body.text)") }
+  }
 
   func removeFaults() async throws { try await call("DELETE", "/sandbox/faults") }
 

@@ -88,7 +88,11 @@ struct Shop: Sendable {
   func schema() async throws -> [String] {
     switch kind {
     case .sqlite:
-      return try await rows("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY type, name").map { $0[0] }
+      // SQLite makes `sqlite_sequence` for the first AUTOINCREMENT of a file, and nobody can drop it; empty, it is nothing.
+      let own = try await rows("SELECT coalesce(sql, name) FROM sqlite_schema WHERE name <> 'sqlite_sequence'")
+      let hasSequence = try await value("SELECT name FROM sqlite_schema WHERE name = 'sqlite_sequence'") != nil
+      return own.map { $0[0] }.sorted()
+        + (hasSequence ? try await rows("SELECT name FROM sqlite_sequence").map { $0[0] } : [])
     case .postgres:
       // The dump begins and ends with a random word.
       return try ScratchPostgres.cluster().run("pg_dump", ["-s", url]).split(separator: "\n").map(String.init)

@@ -1,0 +1,85 @@
+import JSON
+import Testing
+
+/// Holds what both applications were told against what both sides hold at the end.
+struct Audit {
+  let scene: Scene
+  let shop: Ledger
+  let crm: Ledger
+
+  /// Every committed value of a field that only one side writes stands at both sides.
+  func everythingArrived() async throws {
+    let customers = try await scene.shop.rows("SELECT email, city, phone FROM customers")
+    let contacts = try await scene.crm.records("contacts").values
+    expect(shop.customers.mapValues { "v\($0)" }, "city", in: customers.map { ($0[0], $0[1]) }, contacts, by: "email")
+    expect(crm.customers.mapValues { "\($0)" }, "phone", in: customers.map { ($0[0], $0[2]) }, contacts, by: "email")
+
+    let rows = try await scene.shop.rows("SELECT number, total, status FROM orders")
+    let orders = try await scene.crm.records("orders").values
+    // The other side's change may have brought a deleted order back, as it was there.
+    let untouched = { (number: String) in !shop.deleted.contains(number) && !crm.deleted.contains(number) }
+    let totals = shop.orders.filter { untouched($0.key) }
+    let statuses = crm.orders.filter { untouched($0.key) }
+    expect(totals, "total", in: rows.map { ($0[0], whole($0[1])) }, orders, by: "number")
+    expect(statuses, "status", in: rows.map { ($0[0], $0[2]) }, orders, by: "number")
+  }
+
+  /// Each record was created once at the CRM, unless it was deleted in between, and lives there once.
+  func nothingIsDoubled() async throws {
+    let journal = try await scene.crm.journal()
+    let deleted = Set(journal.filter { $0.method == "DELETE" }.map(\.id))
+    for (object, field) in [("contacts", "email"), ("orders", "number")] {
+      var created: [JSONValue: [String]] = [:]
+      for entry in journal where entry.object == object && entry.method == "POST" {
+        created[entry.fields[field] ?? .null, default: []].append(entry.id)
+      }
+      for (name, ids) in created where ids.count > 1 {
+        #expect(ids.filter { !deleted.contains($0) }.count <= 1, "\(object) \(name) was created as \(ids)")
+      }
+    }
+    for (table, column) in [("customers", "email"), ("orders", "number")] {
+      let doubled = try await scene.shop.rows("SELECT \(column) FROM \(table) GROUP BY \(column) HAVING count(*) > 1")
+      #expect(doubled.isEmpty)
+    }
+  }
+
+  /// The city counter of a customer never went down at the CRM, not even for a moment.
+  func citiesNeverWentBack() async throws {
+    var cities: [String: Int] = [:]
+    for entry in try await scene.crm.journal() where entry.object == "contacts" {
+      guard let city = entry.fields["city"]?.stringValue, city.hasPrefix("v"), let version = Int(city.dropFirst())
+      else { continue }
+      #expect(version >= cities[entry.id, default: 0], "the city of contact \(entry.id) went back to \(city)")
+      cities[entry.id] = version
+    }
+    #expect(!cities.isEmpty)
+  }
+
+  /// Nor did the phone counter of a contact in the database.
+  func phonesNeverWentBack() async throws {
+    var phones: [String: Int] = [:]
+    for row in try await scene.shop.rows("SELECT record, value FROM heard ORDER BY number") {
+      guard let version = Int(row[1]) else { continue }
+      #expect(version >= phones[row[0], default: 0], "the phone of customer \(row[0]) went back to \(version)")
+      phones[row[0]] = version
+    }
+    #expect(!phones.isEmpty)
+  }
+
+  private func expect(
+    _ told: [String: String], _ field: String, in rows: [(String, String)],
+    _ records: some Collection<JSONObject>, by name: String
+  ) {
+    let here = Dictionary(rows) { first, _ in first }
+    let there = Dictionary(
+      records.map { ($0[name]?.plainText ?? "", whole($0[field]?.plainText ?? "")) },
+      uniquingKeysWith: { first, _ in first })
+    for (key, value) in told {
+      #expect(here[key] == value, "\(field) of \(key) in the database: \(value) was committed")
+      #expect(there[key] == value, "\(field) of \(key) in the application: \(value) was committed")
+    }
+  }
+
+  /// `5.00` is 5.
+  private func whole(_ number: String) -> String { number.hasSuffix(".00") ? String(number.dropLast(3)) : number }
+}
