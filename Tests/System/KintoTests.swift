@@ -101,7 +101,7 @@ private struct KintoScene {
   /// Waits until both sides hold the same `records` records, and the shop knows Kinto's id of each.
   func isEqual(records: Int) async throws {
     let fields = ["crm_id", "name", "email", "phone", "city"]
-    try await eventually("both sides hold the same \(records) records", within: .seconds(90)) {
+    try await eventually("both sides hold the same \(records) records", within: .seconds(45)) {
       let rows = try await shop.rows(
         "SELECT \(fields.map { "coalesce(\($0), '')" }.joined(separator: ", ")) FROM customers ORDER BY crm_id")
       let contacts = try await kinto.records().map { record in
