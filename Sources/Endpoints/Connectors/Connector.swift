@@ -26,7 +26,8 @@ package struct Connector: Sendable {
     self.name = name
     self.manifest = manifest
     api = API(
-      connector: name, address: address, client: client, headers: manifest.headers,
+      connector: name, address: address, client: client, gate: Gate(limit: manifest.concurrency),
+      headers: manifest.headers,
       identity: try Identity(manifest.authentication, auth, connector: name))
   }
 
@@ -41,7 +42,7 @@ package struct Connector: Sendable {
     }
     return RemoteObject(
       EndpointName(system: name, name: object), rules: rules, errors: manifest.errors,
-      concurrency: manifest.concurrency, pollEvery: pollEvery, api: api)
+      pollEvery: pollEvery, api: api)
   }
 
   /// The object that a webhook's body says something about, to be woken; nil: every object of this connector.

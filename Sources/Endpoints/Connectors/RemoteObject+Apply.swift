@@ -3,10 +3,10 @@ import HTTP
 import JSON
 
 extension RemoteObject {
-  /// Applies each write with one request, a few at a time. A write that is not conditional by the API's own means is
+  /// Applies each write with one request, as many side by side as the connector may have. A write that is not conditional by the API's own means is
   /// preceded by a read that compares; between the two the record can change, which such an API cannot prevent.
   package func apply(_ writes: [Write]) async -> [Outcome] {
-    let outcomes = try? await concurrently(writes, limit: concurrency) { write in await self.apply(write) }
+    let outcomes = try? await concurrently(writes) { write in await self.apply(write) }
     // The body never throws; the group's own signature says it could.
     return outcomes ?? writes.map { _ in .unknown(Failure(code: "connector.apply", message: "no outcome")) }
   }
@@ -121,12 +121,10 @@ extension RemoteObject {
   /// The outcome of a write that was not sent because a read failed.
   private func notWritten(_ error: any Error) -> Outcome {
     switch error {
-    case let refusal as Refused where [401, 403, 408, 429, 502, 503, 504].contains(refusal.status):
-      .unavailable(refusal.failure, after: refusal.retryAfter)
-    case let refusal as Refused: .retry(refusal.failure, after: refusal.retryAfter)
-    case let failure as Failure where failure.code == "connector.id" || failure.code == "connector.read":
-      .rejected(failure)
-    case let failure as Failure: .unavailable(failure, after: nil)
+    case let refusal as Refused where refusal.status == 500: .retry(refusal.failure, after: refusal.retryAfter)
+    case let refusal as Refused: notWritten(meaning(of: refusal))
+    case let end as EndUnavailable: .unavailable(end.failure, after: end.after)
+    case let failure as Failure: .rejected(failure)
     default: .retry(Failure(code: "connector.answer", message: "reading \(endpoint): \(error)"), after: nil)
     }
   }

@@ -8,8 +8,8 @@ extension RemoteObject {
   /// A position moves only past what was returned. Where the API does not list in ascending order, it moves when a
   /// listing is complete, and then only past what its first page held, so that a record that changed meanwhile and
   /// slipped past is listed again.
-  /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `Failure` if the
-  ///   application does not answer.
+  /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `EndUnavailable`
+  ///   if the application does not answer, `Failure` if it refuses the request itself.
   package func next(after position: Position?) async throws -> ChangeBatch {
     let place = try place(position)
     poll.withLock { $0.resume(position) }
@@ -31,14 +31,11 @@ extension RemoteObject {
   /// What a refused page means: the listing starts again, cannot go on, or is asked for later.
   private func recover(from refusal: Refused, _ place: ListingPlace) throws -> ChangeBatch {
     if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
-    poll.withLock { memory in
-      if place.page == nil { memory.abandon() }
-      if let delay = refusal.retryAfter { memory.refuse(refusal.failure, until: .now + delay) }
-    }
+    if place.page == nil { poll.withLock { $0.abandon() } }
     if refusal.status == 410, place.cursor != nil {
       throw gap("the application does not know the cursor any more (status 410)")
     }
-    throw refusal.failure
+    throw meaning(of: refusal)
   }
 
   /// Nothing to release: the application keeps its records.
@@ -61,11 +58,7 @@ extension RemoteObject {
 
   /// Waits for the next turn, at most a second. Nil: it is time to list.
   private func pause(_ position: Position?, _ place: ListingPlace) async throws -> ChangeBatch? {
-    let (due, refused, complete) = poll.withLock { ($0.due, $0.refused, $0.complete) }
-    if let refused, refused.until > .now {
-      _ = try await idle(until: refused.until)
-      if refused.until > .now { throw refused.failure }
-    }
+    let (due, complete) = poll.withLock { ($0.due, $0.complete) }
     guard place.page == nil, let due, due > .now, let position else { return nil }
     if bell.take() { return nil }
     if try await idle(until: due) || due <= .now { return nil }

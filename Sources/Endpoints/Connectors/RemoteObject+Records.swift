@@ -5,7 +5,7 @@ package import JSON
 extension RemoteObject {
   package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
     let found = try await unwrapped {
-      try await concurrently(keys, limit: concurrency) { key in try await self.read(key) }
+      try await concurrently(keys) { key in try await self.read(key) }
     }
     return Dictionary(found.compactMap { $0 }.map { ($0.key, $0) }) { first, _ in first }
   }
@@ -62,11 +62,13 @@ extension RemoteObject {
     let url = try url(read.path, id: key.description)
     let stamp = stamps.now()
     let response: HTTPResponse
-    do { response = try await api.send("GET", url) } catch { throw Failure(error, at: place) }
+    do { response = try await api.send("GET", url) } catch { throw error.asRead(at: place) }
     if response.status == 404 || response.status == 410 { return nil }
     guard (200..<300).contains(response.status) else { throw Refused(response, at: place) }
     guard let item = (try? JSONValue(parsing: response.body))?.at(read.item), item.objectValue != nil else {
-      throw Failure(code: "connector.answer", message: "\(place): the answer holds no object at '\(read.item)'")
+      // A page of a proxy, or another API: not the record's fault.
+      throw EndUnavailable(
+        Failure(code: "connector.answer", message: "\(place): the answer holds no object at '\(read.item)'"))
     }
     return try record(item, version: version(in: response), stamp: stamp)
   }
@@ -75,8 +77,18 @@ extension RemoteObject {
     rules.version?.header.flatMap { response.headers[$0] }.map(entityTag)
   }
 
+  /// An end that is of no use for now, or a refusal of just this.
+  func meaning(of refusal: Refused) -> any Error {
+    switch errors.classify(refusal.status, repeatable: true) {
+    case .retry, .unavailable, .ambiguous: EndUnavailable(refusal.failure, after: refusal.retryAfter)
+    // A read that is redirected is led to a login or a page of maintenance, and so is every other.
+    case .rejected where (300..<400).contains(refusal.status): EndUnavailable(refusal.failure)
+    case .mismatch, .gone, .rejected: refusal.failure
+    }
+  }
+
   private func unwrapped<Result>(_ body: () async throws -> Result) async throws -> Result {
-    do { return try await body() } catch let refusal as Refused { throw refusal.failure }
+    do { return try await body() } catch let refusal as Refused { throw meaning(of: refusal) }
   }
 }
 

@@ -10,7 +10,6 @@ package final class RemoteObject: ChangeSource, ChangeTarget {
   package let name: SourceName
   let rules: ObjectRules
   let errors: ErrorRules
-  let concurrency: Int
   let pollEvery: Duration
   let api: API
   let listing: Listing
@@ -19,13 +18,12 @@ package final class RemoteObject: ChangeSource, ChangeTarget {
   let poll = Mutex(PollMemory())
 
   init(
-    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, concurrency: Int, pollEvery: Duration, api: API
+    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, pollEvery: Duration, api: API
   ) {
     self.endpoint = endpoint
     name = SourceName(endpoint.description)
     self.rules = rules
     self.errors = errors
-    self.concurrency = concurrency
     self.pollEvery = pollEvery
     self.api = api
     listing = Listing(object: endpoint, rules: rules.list, api: api)
@@ -78,17 +76,15 @@ package final class RemoteObject: ChangeSource, ChangeTarget {
   }
 }
 
-/// Runs `body` for each element, at most `limit` at once, and gives the results in the elements' order.
+/// Runs `body` for all elements side by side and gives the results in the elements' order.
 func concurrently<Element: Sendable, Result: Sendable>(
-  _ elements: [Element], limit: Int, _ body: @escaping @Sendable (Element) async throws -> Result
+  _ elements: [Element], _ body: @escaping @Sendable (Element) async throws -> Result
 ) async throws -> [Result] {
   try await withThrowingTaskGroup(of: (Int, Result).self) { group in
-    var results: [(Int, Result)] = []
     for (index, element) in elements.enumerated() {
-      if index >= limit, let result = try await group.next() { results.append(result) }
       group.addTask { (index, try await body(element)) }
     }
-    for try await result in group { results.append(result) }
+    let results = try await group.reduce(into: []) { $0.append($1) }
     return results.sorted { $0.0 < $1.0 }.map(\.1)
   }
 }

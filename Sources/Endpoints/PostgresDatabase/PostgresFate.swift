@@ -3,6 +3,19 @@ import Postgres
 
 /// What becomes of a write that failed: the one table of it.
 enum PostgresFate {
+  /// What a read that failed throws. Class 42 is about the table and the role, not about the values asked for: it
+  /// gives no record up.
+  static func meaning(of error: any Error, table: String) -> any Error {
+    guard error is PostgresError || error is Failure else { return error }
+    switch outcome(of: error, in: .working, table: table) {
+    case .unavailable(let failure, let after), .retry(let failure, let after):
+      return EndUnavailable(failure, after: after)
+    case .rejected(let failure) where failure.code.hasPrefix("sql.42"): return EndUnavailable(failure)
+    case .rejected(let failure): return failure
+    case .applied, .mismatch, .unknown: return error
+    }
+  }
+
   /// How far the write's transaction had come.
   enum Phase: Sendable {
     case working

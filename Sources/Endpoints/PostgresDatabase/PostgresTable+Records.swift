@@ -3,10 +3,10 @@ package import JSON
 import Postgres
 
 extension PostgresTable {
-  /// - Throws: `Failure` for a key of another shape, `PostgresError` for what the server says.
+  /// - Throws: `Failure` for what was asked for, `EndUnavailable` if nothing can be read for now.
   package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
     guard !keys.isEmpty else { return [:] }
-    return try await reading.run { session in
+    return try await read { session in
       let shape = try shape(session)
       let wanted = try keys.map { JSONValue.object(try shape.keyObject($0)) }
       let stamp = try Self.stamp(session)
@@ -22,7 +22,7 @@ extension PostgresTable {
 
   /// At most two records. Null matches null.
   package func find(_ match: JSONObject) async throws -> [Record] {
-    try await reading.run { session in
+    try await read { session in
       let shape = try shape(session)
       try shape.requireColumns(match.names)
       let stamp = try Self.stamp(session)
@@ -41,10 +41,16 @@ extension PostgresTable {
     }
   }
 
+  private func read<Result: Sendable>(
+    _ body: @escaping @Sendable (PostgresSession) throws -> Result
+  ) async throws -> Result {
+    do { return try await reading.run(body) } catch { throw PostgresFate.meaning(of: error, table: name) }
+  }
+
   /// In key order. The position holds the last key, so that rows that come and go move nothing.
   package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
     let after = try position.map { try RecordKey(encoded: $0.place) }
-    return try await reading.run { session in
+    return try await read { session in
       let shape = try shape(session)
       let stamp = try Self.stamp(session)
       let order = shape.list(shape.key, of: "t")

@@ -53,7 +53,9 @@ package actor SQLiteDatabase: AttachedDatabase {
 
   /// Opens the file anew if another one stands at its path.
   func current() async throws -> (reader: SQLiteConnection, writer: SQLiteConnection) {
-    let now = try FileIdentity(path: path)
+    let now: FileIdentity
+    // A file that was moved away says nothing of the records that were asked for.
+    do { now = try FileIdentity(path: path) } catch { throw EndUnavailable(error) }
     if now != file {
       (reader, writer) = try await Self.connections(path)
       file = now

@@ -56,7 +56,8 @@ package struct BackfillLoop: Service {
         } catch is CancellationError {
           return
         } catch {
-          telemetry.stall(.backfill, end.link, .unreachable, detail: "\(error)")
+          let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
+          telemetry.stall(.backfill, end.link, StallReason(failureCode: failure?.code), detail: "\(error)")
           logger.warning("backfill of \(end.link) is interrupted and goes on by itself: \(error)")
         }
       }

@@ -19,7 +19,13 @@ extension CaptureLoop {
 
   /// Capture stands still and will try again.
   func report(_ error: any Error) {
-    let reason: StallReason = error is CaptureGap ? .captureGap : .unreachable
+    let reason: StallReason =
+      switch error {
+      case is CaptureGap: .captureGap
+      case let end as EndUnavailable: StallReason(failureCode: end.failure.code)
+      case let failure as Failure: StallReason(failureCode: failure.code)
+      default: .unreachable
+      }
     telemetry.stall(.capture, source.name, reason, detail: "\(error)")
     logger.warning("capture of \(source.name) is interrupted: \(error)")
   }

@@ -39,7 +39,7 @@ struct Lane {
       case .unavailable(let failure, let after):
         attempt -= 1
         outage += 1
-        loop.telemetry.stall(.replay, link.name, Self.reason(failure), detail: failure.message)
+        loop.telemetry.stall(.replay, link.name, StallReason(failureCode: failure.code), detail: failure.message)
         try await pause(loop.retry.pause(after: outage, longest: loop.retry.longestOutagePause, asked: after))
       case .retry(_, let after):
         try await pause(loop.retry.pause(after: attempt, longest: loop.retry.longestPause, asked: after))
@@ -60,6 +60,8 @@ struct Lane {
     do {
       let state = try await loop.log.state(of: link.name, loop.direction.source, key: logged.change.key)
       return try await delivery.deliver(logged, state: state)
+    } catch let end as EndUnavailable {
+      return .unavailable(end.failure, after: end.after)
     } catch let failure as Failure {
       return failure.isOutage ? .unavailable(failure, after: nil) : .rejected(failure)
     } catch let error as JSONError {
@@ -174,15 +176,6 @@ struct Lane {
 
   private static let behind = Failure(
     code: "replay.behind", message: "stands behind an earlier change of the same record")
-
-  private static func reason(_ failure: Failure) -> StallReason {
-    switch failure.code {
-    case "http.401": .unauthorized
-    case "http.403", "sql.42501": .forbidden
-    case "http.429": .rateLimited
-    default: .unreachable
-    }
-  }
 }
 
 extension Failure {

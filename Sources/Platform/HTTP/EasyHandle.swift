@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 
 /// Sole owner of a `CURL*` and of the header list of the request it carries.
 @safe final class EasyHandle {
@@ -69,6 +70,7 @@ import CCurl
     set(CURLOPT_PATH_AS_IS, 1)
     set(CURLOPT_FOLLOWLOCATION, 0)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
+    setProxyExceptions()
     set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
     set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     set(CURLOPT_SSL_VERIFYPEER, 1)
@@ -80,6 +82,13 @@ import CCurl
     set(CURLOPT_LOW_SPEED_LIMIT, limits.lowSpeedBytes)
     set(CURLOPT_LOW_SPEED_TIME, max(1, limits.lowSpeedTime.milliseconds / 1000))
     set(CURLOPT_TCP_KEEPALIVE, 1)
+  }
+
+  /// The proxies of the environment are used, but a host on this machine is never asked for through another one.
+  private func setProxyExceptions() {
+    let own = "localhost,127.0.0.0/8,::1"
+    let others = unsafe (getenv("no_proxy") ?? getenv("NO_PROXY")).map { text in unsafe String(cString: text) }
+    set(CURLOPT_NOPROXY, others == "*" ? "*" : others.map { "\($0),\(own)" } ?? own)
   }
 
   private func setCallbacks(_ transfer: Transfer) {

@@ -17,7 +17,8 @@ package struct HTTPLimits: Sendable {
 ///
 /// It carries out one request exactly as given: redirects are answers, nothing is sent twice by decision of ours or of
 /// libcurl's unless the method is safe, certificates are verified, and only http and https (TLS 1.2 and up) are spoken.
-/// Any number of tasks may send at once. Releasing the client ends its thread when the last transfer is over.
+/// The environment's `http_proxy` (lower case only), `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured as by curl(1),
+/// except that loopback hosts are always asked directly. Any number of tasks may send at once. Releasing the client ends its thread when the last transfer is over.
 package final class HTTPClient: Sendable {
   private let loop: TransferLoop
   private let limits: HTTPLimits

@@ -55,6 +55,18 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
   }
 }
 
+extension StallReason {
+  /// Why an end that failed with this code (see `Failure` in Changes) cannot be used.
+  package init(failureCode: String?) {
+    switch failureCode {
+    case "http.401": self = .unauthorized
+    case "http.403", "sql.42501": self = .forbidden
+    case "http.429": self = .rateLimited
+    default: self = .unreachable
+    }
+  }
+}
+
 /// Where something stands still: a stage of a source (`shop`), a link (`customers`) or the log.
 struct StallPlace: Hashable, Sendable {
   let stage: Stage

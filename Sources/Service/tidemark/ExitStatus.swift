@@ -33,6 +33,7 @@ enum ExitStatus {
     case LogError.missing: unavailable
     case let error as PostgresError where error.sqlState == "42501" || error.sqlState.hasPrefix("28"): permission
     case is PostgresError, is SQLiteError: unavailable
+    case let end as EndUnavailable: end.failure.code == "sql.42501" ? permission : unavailable
     case let failure as Failure where failure.code == "sql.42501": permission
     case let failure as Failure where failure.code.hasPrefix("connector."): configuration
     default: .failure

@@ -76,7 +76,7 @@ import Testing
     #expect(short(await connector.apply(write(.update, version: "1"))) == "mismatch nil")
   }
 
-  @Test func `Retry-After is taken in both forms and never capped`() async throws {
+  @Test func `Retry-After is taken in both forms and not cut short`() async throws {
     let seconds = try ScriptedConnector { _ in .json(503, "{}", headers: [("Retry-After", "86400")]) }
     #expect(short(await seconds.apply(write(.update))) == "unavailable http.503 86400.0 seconds")
     let date = try ScriptedConnector { _ in
@@ -86,7 +86,7 @@ import Testing
       Issue.record("expected a delay")
       return
     }
-    #expect(delay > .seconds(86_400 * 365 * 100))
+    #expect(delay > .seconds(86_400 * 365 * 30))
     let past = try ScriptedConnector { _ in
       .json(429, "{}", headers: [("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")])
     }

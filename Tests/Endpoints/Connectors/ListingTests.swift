@@ -147,7 +147,7 @@ import Testing
     }
     #expect(connector.server.requests.isEmpty)
     await #expect { _ = try await connector.object.next(after: nil) } throws: {
-      ($0 as? Failure)?.code == "http.302" && !"\($0)".contains(ScriptedConnector.secret)
+      ($0 as? EndUnavailable)?.failure.code == "http.302" && !"\($0)".contains(ScriptedConnector.secret)
     }
     #expect(connector.server.requests.map(\.target) == ["/items?limit=2"])
     #expect(connector.server.requests.first?.header("Authorization") == "Bearer \(ScriptedConnector.secret)")
@@ -186,7 +186,9 @@ import Testing
   @Test func `While the application asks for patience nothing is sent`() async throws {
     let connector = try ScriptedConnector { _ in .json(429, "{}", headers: [("Retry-After", "3600")]) }
     for _ in 0..<2 {
-      await #expect { _ = try await connector.object.next(after: nil) } throws: { ($0 as? Failure)?.code == "http.429" }
+      await #expect { _ = try await connector.object.next(after: nil) } throws: {
+        ($0 as? EndUnavailable)?.failure.code == "http.429"
+      }
     }
     #expect(connector.server.requests.count == 1)
   }
@@ -197,7 +199,7 @@ import Testing
     let connector = try ScriptedConnector { _ in replies.next }
     let (_, position) = try await all(connector.object)
     connector.object.wake()
-    await #expect(throws: Failure.self) { _ = try await connector.object.next(after: position) }
+    await #expect(throws: EndUnavailable.self) { _ = try await connector.object.next(after: position) }
     #expect(try await connector.object.next(after: position).changes.map(\.key) == [RecordKey("b")])
   }
 

@@ -11,7 +11,7 @@ package struct Manifest: Sendable {
   /// `*` stands for any object that has no rules of its own; `{object}` in its paths is the object's name.
   package var objects: [String: ObjectRules]
   package var errors: ErrorRules
-  /// Requests in flight at once, for each object and call.
+  /// Requests of a connector in flight at once, whatever they are about.
   package var concurrency: Int
   package var webhook: WebhookRules?
 

@@ -35,6 +35,7 @@ struct API: Sendable {
   let connector: String
   let address: ServerAddress
   let client: HTTPClient
+  let gate: Gate
   let headers: [(name: String, value: String)]
   let identity: Identity
 
@@ -43,7 +44,7 @@ struct API: Sendable {
     address.url + path + Template.query(query)
   }
 
-  /// One request, once.
+  /// One request, once, when the connector has room for it.
   /// - Parameter url: made by `url(_:query:)`, or a next link of the same origin.
   func send(
     _ method: String, _ url: String, headers extra: [(name: String, value: String)] = [], body: JSONValue? = nil
@@ -54,7 +55,8 @@ struct API: Sendable {
     for (name, value) in headers + extra + identity.headers { fields[name] = value }
     let secret = Template.query(identity.query).dropFirst()
     let target = secret.isEmpty ? url : url + (url.contains("?") ? "&" : "?") + secret
-    return try await client.send(HTTPRequest(method, target, headers: fields, body: body?.bytes))
+    let request = HTTPRequest(method, target, headers: fields, body: body?.bytes)
+    return try await gate.pass { () async throws(HTTPError) in try await client.send(request) }
   }
 
   /// A next link without the credentials that some servers repeat in it: links are kept in positions.

@@ -19,17 +19,18 @@ struct Listing: Sendable {
   /// - Parameters:
   ///   - cursor: list only what changed since; nil lists everything there is.
   ///   - place: nil for the first page.
-  /// - Throws: `Failure`, or `Refused` for an answer that is not a 2xx.
+  /// - Throws: `EndUnavailable`, `Failure`, or `Refused` for an answer that is not a 2xx.
   func page(since cursor: JSONValue?, at place: NextPage?, filter: Filter = .changes, size: Int? = nil) async throws
     -> Page
   {
     let url = url(since: cursor, at: place, filter: filter, size: size ?? rules.size)
     let response: HTTPResponse
-    do { response = try await api.send("GET", url) } catch { throw Failure(error, at: "listing \(object)") }
+    do { response = try await api.send("GET", url) } catch { throw error.asRead(at: "listing \(object)") }
     guard (200..<300).contains(response.status) else { throw Refused(response, at: "listing \(object)") }
     guard let body = try? JSONValue(parsing: response.body), let items = body.at(itemsPath(filter))?.arrayValue else {
-      throw Failure(
-        code: "connector.answer", message: "listing \(object): the answer has no list at '\(itemsPath(filter))'")
+      throw EndUnavailable(
+        Failure(
+          code: "connector.answer", message: "listing \(object): the answer has no list at '\(itemsPath(filter))'"))
     }
     let next = try next(after: place, url: url, items: items.count, body: body, headers: response.headers)
     if let next, next == place {

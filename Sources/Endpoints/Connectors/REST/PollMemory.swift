@@ -14,14 +14,11 @@ struct PollMemory {
   /// When the last complete listing began.
   private(set) var complete: ContinuousClock.Instant?
   private(set) var due: ContinuousClock.Instant?
-  private(set) var refused: (failure: Failure, until: ContinuousClock.Instant)?
 
   /// Forgets everything if `position` is not where the last batch ended.
   mutating func resume(_ position: Position?) {
     guard !isStarted || position != through else { return }
-    let refused = refused
     self = PollMemory()
-    self.refused = refused
     through = position
     isStarted = true
   }
@@ -44,7 +41,6 @@ struct PollMemory {
   /// - Returns: since when everything is covered, if it is complete.
   mutating func end(at position: Position, isComplete: Bool) -> ContinuousClock.Instant? {
     through = position
-    refused = nil
     guard isComplete else { return nil }
     before = current
     current = [:]
@@ -58,7 +54,4 @@ struct PollMemory {
     began = nil
     due = nil
   }
-
-  /// Not asking before `until`. The next listing is due then.
-  mutating func refuse(_ failure: Failure, until: ContinuousClock.Instant) { refused = (failure, until) }
 }

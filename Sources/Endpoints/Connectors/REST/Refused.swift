@@ -38,12 +38,27 @@ extension Failure {
   }
 }
 
+extension HTTPError {
+  /// What a read that got no answer throws: nothing is known of the record, so nothing is said of it.
+  func asRead(at place: String) -> any Error {
+    let failure = Failure(self, at: place)
+    switch kind {
+    case .invalidRequest, .tooLarge: return failure
+    case .cancelled: return CancellationError()
+    case .resolve, .connect, .tls, .timeout, .reset, .garbage: return EndUnavailable(failure)
+    }
+  }
+}
+
+/// About thirty years: what a server may ask for at most, so that no clock overflows.
+private let longestRetryAfter = Duration.seconds(1_000_000_000)
+
 extension HTTPResponse {
   /// Both forms of RFC 9110, section 10.2.3, measured from now; a moment in the past is no delay.
   var retryAfter: Duration? {
     guard let text = headers["Retry-After"] else { return nil }
-    if let seconds = Int64(text), seconds >= 0 { return .seconds(seconds) }
+    if let seconds = Int64(text), seconds >= 0 { return min(.seconds(seconds), longestRetryAfter) }
     guard let moment = TimeText.httpDate(text) else { return nil }
-    return .microseconds(max(0, moment.microseconds - StampClock.wall()))
+    return min(.microseconds(max(0, moment.microseconds - StampClock.wall())), longestRetryAfter)
   }
 }
