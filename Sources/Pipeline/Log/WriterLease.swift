@@ -15,8 +15,8 @@ final class WriterLease: Sendable {
       throw .commitFailed("\(leasePath): \(String(cString: strerror(errno)))")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      // The descriptor is closed by `deinit`, which runs for an initializer that throws this late too.
       let holder = Self.contents(descriptor)
-      close(descriptor)
       throw .inUse(path: path, holder: holder.isEmpty ? "another process" : holder)
     }
     let holder = Array("process \(getpid())".utf8)
