@@ -133,8 +133,6 @@ import Testing
     var site = Site()
     site.report.state = .running
     #expect(try await site("/readyz").status == 200)
-    site.telemetry.stall(.capture, "shop", .paused)
-    #expect(try await site("/readyz").status == 200)
     site.telemetry.stall(.replay, "orders", .unauthorized, detail: "401")
     let stalled = try await site("/readyz")
     #expect(stalled.status == 503)

@@ -92,28 +92,18 @@ actor Outbox {
     verified = nil
     guard let installation = try await connection.run({ try Installation.load($0) }) else {
       throw CaptureGap(
-        source: source, reason: "capture is not attached: run `tidemark attach`, then backfill", resume: nil)
+        source: source, reason: "capture is not attached: run `tidemark attach`", resume: nil)
     }
     let missing = Set(tables).subtracting(installation.captured.map(\.name)).sorted()
     let faults =
       missing.map { "\($0): it is not captured" }
       + installation.captured.compactMap { table in table.fault.map { "\(table.name): \($0)" } }
     guard faults.isEmpty else {
+      // Nowhere to go on while changes go unseen; attaching again begins another epoch, whose gap is healed.
       throw CaptureGap(
-        source: source,
-        reason: faults.joined(separator: "; ") + "; run `tidemark attach`, then backfill",
-        resume: try await now(installation.epoch))
+        source: source, reason: faults.joined(separator: "; ") + "; run `tidemark attach`", resume: nil)
     }
     verified = (installation, .now)
     return installation
-  }
-
-  /// The place behind everything that is in the outbox.
-  private func now(_ epoch: String) async throws -> Position {
-    let place = try await connection.run { session in
-      let place = try OutboxPage.openingWindow(OutboxPlace(), session)
-      return place.window.map { OutboxPlace(seen: $0.snapshot) } ?? place
-    }
-    return Position(epoch: epoch, place: place.text)
   }
 }

@@ -55,6 +55,10 @@ package final class PostgresDatabase: AttachedDatabase {
     return PostgresTable(name: name, shape: shape, reading: reading, writing: writing)
   }
 
+  package func columns(of table: String) async throws -> [String] {
+    try await reading.run { try TableShape.load(table, $0).columns.map(\.name) }
+  }
+
   package func vitals() async throws -> DatabaseVitals {
     try await reading.run { session in
       let oldest = try session.first(

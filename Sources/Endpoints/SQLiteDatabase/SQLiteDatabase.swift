@@ -70,6 +70,11 @@ package actor SQLiteDatabase: AttachedDatabase {
     return SQLiteTable(database: self, shape: shape)
   }
 
+  package func columns(of table: String) async throws -> [String] {
+    let reader = try await current().reader
+    return try await Self.patiently(reader, .deferred) { try TableShape(table, in: $0).columns.map(\.name) }
+  }
+
   /// Forgets what is known of the installation, which may have changed.
   func forget() { known = nil }
 

@@ -20,6 +20,8 @@ package struct BackfillEnd: Sendable {
   }
 
   var direction: Direction { side == .local ? .push : .pull }
+  /// As stalls name it.
+  var place: String { "\(link) \(direction)" }
 }
 
 /// Reads whole endpoints into the log, chunk by chunk, beside live changes and without pausing them.
@@ -52,13 +54,16 @@ package struct BackfillLoop: Service {
       for end in ends {
         do {
           try await carryOut(end)
-          telemetry.clear(.backfill, end.link)
+          telemetry.clear(.backfill, end.place)
         } catch is CancellationError {
           return
         } catch {
           let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
-          telemetry.stall(.backfill, end.link, StallReason(failureCode: failure?.code), detail: "\(error)")
-          logger.warning("backfill of \(end.link) is interrupted and goes on by itself: \(error)")
+          let reason = StallReason(failureCode: failure?.code)
+          let isNew = telemetry.stall(.backfill, end.place, reason, detail: "\(error)")
+          logger.log(
+            level: isNew ? .warning : .debug,
+            "backfill of \(end.endpoint) is interrupted and goes on by itself: \(error)")
         }
       }
       try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.rest) }
@@ -68,12 +73,13 @@ package struct BackfillLoop: Service {
   private func carryOut(_ end: BackfillEnd) async throws {
     for var backfill in try await log.backfills(of: end.link) where backfill.side == end.side && backfill.state != .done
     {
-      logger.info("backfill \(backfill.id) of \(end.endpoint) (\(backfill.reason)) goes on after \(backfill.rows) rows")
+      let beginning = backfill.rows == 0 ? "starts" : "goes on after \(backfill.rows) rows"
+      logger.notice("backfill \(backfill.id) of \(end.endpoint) (\(backfill.reason)) \(beginning)")
       while backfill.state != .done {
         try await waitForRoom(end)
         backfill = try await readChunk(of: backfill, end)
       }
-      logger.info("backfill \(backfill.id) of \(end.endpoint) is done: \(backfill.rows) rows")
+      logger.notice("backfill \(backfill.id) of \(end.endpoint) is done: \(backfill.rows) rows")
     }
   }
 

@@ -14,19 +14,19 @@ extension CaptureLoop {
       return
     }
     telemetry.captureLag(source: source.name).set(0)
-    telemetry.clear(.capture, source.name)
+    if telemetry.clear(.capture, source.name) { logger.notice("capture of \(source.name) goes on") }
   }
 
-  /// Capture stands still and will try again.
+  /// Capture stands still and will try again. Told once, however often that is.
   func report(_ error: any Error) {
     let reason: StallReason =
       switch error {
-      case is CaptureGap: .captureGap
+      case is CaptureGap: .notAttached
       case let end as EndUnavailable: StallReason(failureCode: end.failure.code)
       case let failure as Failure: StallReason(failureCode: failure.code)
       default: .unreachable
       }
-    telemetry.stall(.capture, source.name, reason, detail: "\(error)")
-    logger.warning("capture of \(source.name) is interrupted: \(error)")
+    let isNew = telemetry.stall(.capture, source.name, reason, detail: "\(error)")
+    logger.log(level: isNew ? .warning : .debug, "capture of \(source.name) is interrupted: \(error)")
   }
 }

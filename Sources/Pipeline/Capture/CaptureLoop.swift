@@ -41,6 +41,7 @@ package struct CaptureLoop: Service {
       } catch let gap as CaptureGap {
         try await cross(gap)
       } catch {
+        if Task.isCancelled || Task.isShuttingDownGracefully { return }
         report(error)
         let wait = pause
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
@@ -68,12 +69,13 @@ package struct CaptureLoop: Service {
     }
   }
 
-  /// What was not seen is asked for first; only then does the watermark jump over it.
+  /// What was not seen is asked for first; only then does the watermark jump over it. While there is nowhere to go on,
+  /// changes still go unseen: they are asked for when there is.
   private func cross(_ gap: CaptureGap) async throws {
-    logger.warning("\(gap)")
     do {
-      try await heal(gap)
       if let resume = gap.resume {
+        logger.warning("\(gap)")
+        try await heal(gap)
         try await log.append(ChangeBatch([], through: resume), from: source.name)
       } else {
         report(gap)

@@ -21,6 +21,10 @@ package protocol AttachedDatabase: ChangeSource {
   /// - Throws: `Failure` if there is no such table, or it has no key to tell its records by.
   func table(_ name: String) async throws -> any ChangeTarget
 
+  /// The table's columns as it has them now, in its order.
+  /// - Throws: `Failure` if there is no such table.
+  func columns(of table: String) async throws -> [String]
+
   /// What capture has waiting inside the database and what holds it back.
   func vitals() async throws -> DatabaseVitals
 }

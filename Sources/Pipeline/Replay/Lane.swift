@@ -39,7 +39,7 @@ struct Lane {
       case .unavailable(let failure, let after):
         attempt -= 1
         outage += 1
-        loop.telemetry.stall(.replay, link.name, StallReason(failureCode: failure.code), detail: failure.message)
+        report(failure)
         try await pause(loop.retry.pause(after: outage, longest: loop.retry.longestOutagePause, asked: after))
       case .retry(_, let after):
         try await pause(loop.retry.pause(after: attempt, longest: loop.retry.longestPause, asked: after))
@@ -96,7 +96,7 @@ struct Lane {
       }
     case .unavailable: return false
     }
-    loop.telemetry.clear(.replay, link.name)
+    if loop.telemetry.clear(.replay, loop.place) { loop.logger.notice("\(loop.place) goes on") }
     return true
   }
 
@@ -176,6 +176,13 @@ struct Lane {
 
   private static let behind = Failure(
     code: "replay.behind", message: "stands behind an earlier change of the same record")
+
+  /// Told once, however many lanes find it and however often they try.
+  private func report(_ failure: Failure) {
+    let isNew = loop.telemetry.stall(
+      .replay, loop.place, StallReason(failureCode: failure.code), detail: failure.message)
+    loop.logger.log(level: isNew ? .warning : .debug, "\(loop.place) stands still and tries again: \(failure)")
+  }
 }
 
 extension Failure {

@@ -18,6 +18,8 @@ package struct ReplayLoop: Service {
 
   let link: Link
   let direction: Direction
+  /// As stalls name it.
+  var place: String { "\(link.name) \(direction)" }
   let log: ChangeLog
   let locks: RecordLocks
   let lanes: Int
@@ -51,7 +53,7 @@ package struct ReplayLoop: Service {
       } catch is CancellationError {
         return
       } catch {
-        telemetry.stall(.replay, link.name, .logFailed, detail: "\(error)")
+        telemetry.stall(.replay, place, .logFailed, detail: "\(error)")
         logger.error("replay of \(link.name) \(direction) starts again: \(error)")
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
       }

@@ -18,39 +18,18 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
   case forbidden
   case rateLimited = "rate_limited"
   case notAttached = "not_attached"
-  case captureGap = "capture_gap"
-  case schemaChanged = "schema_changed"
-  case budgetReached = "budget_reached"
-  case rejected
-  case recordsHeld = "records_held"
-  case massDelete = "mass_delete"
-  case logFull = "log_full"
   case logFailed = "log_failed"
-  case logCorrupt = "log_corrupt"
-  case leaseLost = "lease_lost"
-  case paused
-  case noProgress = "no_progress"
 
   /// What to do about it, as one sentence or two for a person.
   package var advice: String {
     switch self {
-    case .unreachable: "The other end does not answer. Check that it runs and that the network lets us through."
-    case .unauthorized: "The credentials were refused. Renew them where the configuration refers to them."
+    case .unreachable:
+      "The other end does not answer. Check that it runs and that the network lets us through; it is tried again."
+    case .unauthorized: "The credentials were refused. Renew them where the configuration refers to them, then restart."
     case .forbidden: "The role or token may not do this. `tidemark check` prints the rights that are missing."
     case .rateLimited: "The application asked us to slow down. Nothing to do; raise its limit if this lasts."
-    case .notAttached: "Capture is not installed on the tables. Run `tidemark attach`."
-    case .captureGap: "Some changes were not seen. A backfill of the unseen range heals it; see `tidemark status`."
-    case .schemaChanged: "A table or object changed its shape. Adapt the link's fields, then `tidemark attach`."
-    case .budgetReached: "Capture gave way to protect the database. Free space or raise the budget; a backfill follows."
-    case .rejected: "The target refuses what the link sends. `tidemark dead-letters` shows what and why."
-    case .recordsHeld: "Records wait for an earlier change that cannot be delivered. See `tidemark dead-letters`."
-    case .massDelete: "Unusually many deletes came at once. Look at them, then `tidemark resume` to let them through."
-    case .logFull: "There is no space left for the log. Free some on its disk; nothing is lost meanwhile."
+    case .notAttached: "Capture is not installed on all tables, or was changed. Run `tidemark attach`."
     case .logFailed: "The log could not be written. Check its disk and the rights on its directory, then restart."
-    case .logCorrupt: "A part of the log is damaged. `tidemark verify` names the range; a backfill replaces it."
-    case .leaseLost: "Another node owns this now. Nothing to do if that node works."
-    case .paused: "It was paused by hand. `tidemark resume` lets it go on."
-    case .noProgress: "It has work and does not advance. `tidemark explain` on a waiting record says more."
     }
   }
 }
@@ -67,7 +46,7 @@ extension StallReason {
   }
 }
 
-/// Where something stands still: a stage of a source (`shop`), a link (`customers`) or the log.
+/// Where something stands still: a stage of a source (`shop`) or of one direction of a link (`customers push`).
 struct StallPlace: Hashable, Sendable {
   let stage: Stage
   let name: String
@@ -76,7 +55,7 @@ struct StallPlace: Hashable, Sendable {
 /// A stage that stands still.
 package struct Stall: Sendable, Hashable {
   package let stage: Stage
-  /// The source, link or log it is about.
+  /// The source it is about, or the link with its direction (`customers push`).
   package let name: String
   package let reason: StallReason
   /// What happened, without row values or secrets.
@@ -88,9 +67,11 @@ package struct Stall: Sendable, Hashable {
 extension Telemetry {
   /// Reports that a stage stands still. A stage stands still for one reason at a time: a new one takes the place of
   /// the last, the same one again keeps its beginning.
+  /// - Returns: whether it moved until now, or stood still for another reason.
+  @discardableResult
   package func stall(
     _ stage: Stage, _ name: some CustomStringConvertible, _ reason: StallReason, detail: String? = nil
-  ) {
+  ) -> Bool {
     let place = StallPlace(stage: stage, name: name.description)
     let now = Self.wallClockMicroseconds()
     let previous = stalled.withLock { stalled in
@@ -102,13 +83,17 @@ extension Telemetry {
     }
     if let previous, previous.reason != reason { stalledGauge(place, previous.reason).set(0) }
     stalledGauge(place, reason).set(1)
+    return previous?.reason != reason
   }
 
   /// Reports that a stage moves again, or has nothing to do. Costs little when it never stood still.
-  package func clear(_ stage: Stage, _ name: some CustomStringConvertible) {
+  /// - Returns: whether it stood still until now.
+  @discardableResult
+  package func clear(_ stage: Stage, _ name: some CustomStringConvertible) -> Bool {
     let place = StallPlace(stage: stage, name: name.description)
-    guard let stall = stalled.withLock({ $0.removeValue(forKey: place) }) else { return }
+    guard let stall = stalled.withLock({ $0.removeValue(forKey: place) }) else { return false }
     stalledGauge(place, stall.reason).set(0)
+    return true
   }
 
   /// Everything that stands still, in the order a change passes the stages, then by name.

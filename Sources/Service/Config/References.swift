@@ -62,7 +62,9 @@ struct References {
     switch (parts.first, parts.count == 2 ? parts[1] : "") {
     case ("env", let name) where !name.isEmpty:
       if let found = environment[name], !found.isEmpty { return found }
-      value.report("config.environment", "the environment variable \(name) is not set")
+      value.report(
+        "config.environment", "the environment variable \(name) is not set",
+        hint: "export \(name)=… where Tidemark is started")
     case ("file", let path) where !path.isEmpty: return contents(of: path, at: value)
     default:
       // Not repeated: what follows the brace may be a secret written by mistake.

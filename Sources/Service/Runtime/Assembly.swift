@@ -28,6 +28,10 @@ package struct Assembly: Sendable {
     for link in configuration.links {
       guard let database = databases[link.table.system], let object = objects[link.object] else { continue }
       let table = try await database.table(link.table.name)
+      if let missing = try await link.columnFindings(database).first {
+        throw Failure(
+          code: "link.column", message: "\(missing.subject): \(missing.message); \(missing.remedy ?? "")")
+      }
       links.append(
         Link(
           name: link.name, local: .init(name: link.table, target: table),

@@ -21,12 +21,30 @@ package struct Inspection: Sendable {
     let tables = configuration.tables(of: database.name)
     do {
       let opened = try await Assembly.open(database, tables: tables)
-      return try await opened.check(tables)
+      return try await findings(of: database.name, opened, tables: tables)
     } catch {
       return [
         Finding(.error, database.name, "the database cannot be looked at: \(error)", remedy: "\(database.place)")
       ]
     }
+  }
+
+  /// What stands in the way at an opened database: `attach` asks for this as well.
+  package func findings(
+    of name: String, _ database: any AttachedDatabase, tables: [String]
+  ) async throws -> [Finding] {
+    let links = configuration.links.filter { $0.table.system == name && tables.contains($0.table.name) }
+    var findings = try await database.check(tables).map { finding in
+      // A table is told with the place that names it.
+      guard let link = links.first(where: { $0.table.name == finding.subject }) else { return finding }
+      var finding = finding
+      finding.subject = "\(link.table)"
+      finding.remedy = finding.remedy ?? "\(link.tablePlace)"
+      return finding
+    }
+    guard !findings.contains(where: { $0.severity == .error }) else { return findings }
+    for link in links { findings += try await link.columnFindings(database) }
+    return findings
   }
 
   /// One harmless read of each object proves the address and the credentials.
@@ -39,7 +57,8 @@ package struct Inspection: Sendable {
           let object = try api.object(link.object.name, pollEvery: link.pullInterval)
           _ = try await object.chunk(from: nil, limit: 1)
         } catch {
-          findings.append(Finding(.error, "\(link.object)", "\(error)", remedy: "\(link.objectPlace)"))
+          let address = connector.url.map { ": \(connector.name) is at \($0)" } ?? ""
+          findings.append(Finding(.error, "\(link.object)", "\(error)", remedy: "\(link.objectPlace)\(address)"))
         }
       }
     } catch {

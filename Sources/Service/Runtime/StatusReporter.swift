@@ -69,12 +69,13 @@ package struct StatusReporter: Sendable {
   }
 
   private func link(_ link: LinkSettings, _ stalls: [Stall], _ now: Timestamp) async throws -> StatusReport.Link {
-    let stall = stalls.first { $0.stage == .replay && $0.name == link.name.description }
     var report = StatusReport.Link(
       name: link.name.description, local: link.table.description, remote: link.object.description,
       direction: link.direction.rawValue,
-      state: stall != nil ? .stalled : telemetry == nil ? .stopped : .running)
+      state: telemetry == nil ? .stopped : .running)
     for direction in link.direction.directions {
+      let stall = stalls.first { $0.stage != .capture && $0.name == "\(link.name) \(direction)" }
+      if stall != nil { report.state = .stalled }
       let endpoint = direction == .push ? link.table : link.object
       let figures = try await log.figures(of: link.name, direction, endpoint: endpoint)
       let way = StatusReport.Way(

@@ -29,7 +29,8 @@ extension StatusPage {
       report.conflicts.map { conflict in
         [
           Cell("Link", "\(conflict.link)"), Cell("Record", "<code>\(conflict.key)</code>"),
-          Cell("Fields", "\(conflict.fields.joined(separator: ", "))"),
+          Cell(
+            "Fields", "\(conflict.fields.isEmpty ? "the whole record" : conflict.fields.joined(separator: ", "))"),
           Cell(
             "Outcome", "<span class=\"\(conflict.resolution == "open" ? "bad" : "")\">\(conflict.resolution)</span>"),
           Cell("When", time(conflict.at)),

@@ -40,7 +40,7 @@ extension StatusReport {
     [("push", link.push), ("pull", link.pull)].compactMap { name, way in
       way.map { way in
         [
-          link.name, name, way.stalled == nil ? link.state.rawValue : State.stalled.rawValue,
+          link.name, name, way.state(of: link).rawValue,
           ShownText.count(way.pendingChanges), ShownText.seconds(way.replayLagSeconds), ShownText.count(way.waiting),
           ShownText.count(way.deliveredTotal), ShownText.count(link.conflictsOpen), ShownText.count(link.deadLetters),
         ]
@@ -51,13 +51,21 @@ extension StatusReport {
   private var recent: [String] {
     var lines: [String] = []
     for conflict in conflicts.prefix(5) {
-      let fields = conflict.fields.joined(separator: ", ")
+      let fields = conflict.fields.isEmpty ? "the whole record" : conflict.fields.joined(separator: ", ")
       lines.append("conflict \(conflict.id)  \(conflict.link) \(conflict.key): \(fields) (\(conflict.resolution))")
     }
     for letter in deadLetters.prefix(5) {
       lines.append("dead letter \(letter.id)  \(letter.link) \(letter.direction) \(letter.key): \(letter.reason)")
     }
     return (lines.isEmpty ? [] : [""]) + lines.map { TextTable.cut(ShownText.plain($0), to: 80) }
+  }
+}
+
+extension StatusReport.Way {
+  /// One direction of a stalled link may well go on.
+  fileprivate func state(of link: StatusReport.Link) -> StatusReport.State {
+    if stalled != nil { return .stalled }
+    return link.state == .stalled ? .running : link.state
   }
 }
 

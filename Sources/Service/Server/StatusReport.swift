@@ -187,6 +187,10 @@ extension StatusReport {
   /// Everything that stands still, with what it is about, sources before links.
   package var standstills: [(name: String, standstill: Standstill)] {
     sources.compactMap { source in source.stalled.map { (source.name, $0) } }
-      + links.flatMap { link in [link.push, link.pull].compactMap { way in way?.stalled.map { (link.name, $0) } } }
+      + links.flatMap { link in
+        [("push", link.push), ("pull", link.pull)].compactMap { direction, way in
+          way?.stalled.map { ("\(link.name) \(direction)", $0) }
+        }
+      }
   }
 }

@@ -26,7 +26,9 @@ struct StatusResponder: Sendable {
   private func answer(_ request: Request, _ path: [String]) async -> Response {
     if path == ["healthz"] { return Self.response("ok\n", "text/plain; charset=utf-8") }
     guard requestGuard.isOurHost(request) || requestGuard.token != nil else {
-      return Self.problem(.misdirectedRequest, "This server is not known by that name; add it to `http.hosts`.")
+      return Self.problem(
+        .misdirectedRequest,
+        "This server is not known by that name. Ask for it by the address in `http.listen`, or set `http.token`.")
     }
     guard requestGuard.isAuthorized(request) else {
       return Self.problem(.unauthorized, "A bearer token is needed.", [.wwwAuthenticate: "Basic realm=\"tidemark\""])
@@ -70,9 +72,9 @@ struct StatusResponder: Sendable {
     }
   }
 
-  /// Not ready while something starts or stands still; what was paused by hand is as it should be.
+  /// Not ready while something starts or stands still.
   private func readiness(_ report: StatusReport) -> Response {
-    let stalls = telemetry.stalls.filter { $0.reason != .paused }
+    let stalls = telemetry.stalls
     let isReady = stalls.isEmpty && report.state != .starting && report.state != .stopped
     let reasons = stalls.map { stall -> JSONValue in
       [

@@ -16,7 +16,8 @@ struct Attach: AsyncParsableCommand {
       for settings in configuration.databases {
         let tables = configuration.capturedTables(of: settings.name)
         let database = try await Assembly.open(settings, tables: tables)
-        let findings = try await database.check(tables).filter { $0.severity == .error }
+        let findings = try await Inspection(configuration)
+          .findings(of: settings.name, database, tables: tables).filter { $0.severity == .error }
         guard findings.isEmpty else {
           for finding in findings { printError("\(finding.subject): \(finding.message)\n  \(finding.remedy ?? "")") }
           throw ExitStatus.configuration

@@ -20,10 +20,21 @@ enum ExitStatus {
       try await work()
     } catch let code as ExitCode {
       throw code
+    } catch  where isAddressTaken(error) {
+      printError("tidemark: the port is taken by another program: choose another (http.listen; --port of the sandbox)")
+      throw unavailable
     } catch {
       printError("tidemark: \(error)")
       throw status(of: error)
     }
+  }
+
+  /// The server's own error for this names a function and a number; told by its text, since its type is not ours.
+  private static func isAddressTaken(_ error: any Error) -> Bool { "\(error)".contains("Address already in use") }
+
+  /// What only a change of the configuration, or of the table it names, puts right.
+  private static func isOfConfiguration(_ code: String) -> Bool {
+    code == "sql.42P01" || ["connector.", "link.", "table."].contains { code.hasPrefix($0) }
   }
 
   private static func status(of error: any Error) -> ExitCode {
@@ -35,7 +46,11 @@ enum ExitStatus {
     case is PostgresError, is SQLiteError: unavailable
     case let end as EndUnavailable: end.failure.code == "sql.42501" ? permission : unavailable
     case let failure as Failure where failure.code == "sql.42501": permission
-    case let failure as Failure where failure.code.hasPrefix("connector."): configuration
+    case let failure as Failure where failure.code == "link.unknown": .validationFailure
+    case let failure as Failure where failure.code == "sqlite.missing": unavailable
+    case let failure as Failure where ["http.401", "http.403"].contains(failure.code): permission
+    case let failure as Failure where failure.code.hasPrefix("http."): unavailable
+    case let failure as Failure where isOfConfiguration(failure.code): configuration
     default: .failure
     }
   }
