@@ -82,7 +82,7 @@ struct ConfigurationProblemTests {
       "http: { token: abc }",
       ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
     ),
-    (#"http: { token: "${env:NONE}" }"#, ["1:16: the environment variable NONE is not set"]),
+    (#"http: { token: "${env:NONE}" }"#, ["1:16: the environment variable NONE is not set — set it where Tidemark starts"]),
     (#"http: { token: "${file:/nowhere/x}" }"#, ["1:16: the file /nowhere/x cannot be read"]),
     (
       #"http: { token: "${vault:x}" }"#,
@@ -106,7 +106,7 @@ struct ConfigurationProblemTests {
     ("mysql://h/d", "expected a URL such as \"postgres://…\" or \"sqlite:path\""),
     ("sqlite:", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
     ("sqlite://x", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
-    ("postgres://u:${env:NOPE}@h/d", "the environment variable NOPE is not set"),
+    ("postgres://u:${env:NOPE}@h/d", "the environment variable NOPE is not set — set it where Tidemark starts"),
   ])
   func `a database's address is checked and not repeated`(url: String, expected: String) throws {
     let text = file().replacingOccurrences(of: "sqlite:shop.db", with: url)

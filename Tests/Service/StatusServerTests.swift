@@ -96,7 +96,7 @@ import Testing
     #expect(lines.allSatisfy { $0.count <= 80 || $0.hasPrefix("  ") }, "\(lines.joined(separator: "\n"))")
     #expect(lines.first == "tidemark 0.1.0: stalled, pid 4711, up 3 d")
     #expect(lines.contains { $0.hasPrefix("orders") && $0.contains("stalled") && $0.contains("30 min") })
-    #expect(lines.contains("! replay orders: crm answered 401 to POST /api/orders"))
+    #expect(lines.contains("! replay orders push: crm answered 401 to POST /api/orders"))
   }
 
   @Test func everyPageAnswersWithItsTypeAndItsLocks() async throws {

@@ -74,7 +74,7 @@ package struct BackfillLoop: Service {
     for var backfill in try await log.backfills(of: end.link) where backfill.side == end.side && backfill.state != .done
     {
       let beginning = backfill.rows == 0 ? "starts" : "goes on after \(backfill.rows) rows"
-      logger.notice("backfill \(backfill.id) of \(end.endpoint) (\(backfill.reason)) \(beginning)")
+      logger.notice("backfill \(backfill.id) of \(end.endpoint) \(beginning)")
       while backfill.state != .done {
         try await waitForRoom(end)
         backfill = try await readChunk(of: backfill, end)

@@ -64,7 +64,7 @@ struct References {
       if let found = environment[name], !found.isEmpty { return found }
       value.report(
         "config.environment", "the environment variable \(name) is not set",
-        hint: "export \(name)=… where Tidemark is started")
+        hint: "set it where Tidemark starts")
     case ("file", let path) where !path.isEmpty: return contents(of: path, at: value)
     default:
       // Not repeated: what follows the brace may be a secret written by mistake.

@@ -74,7 +74,10 @@ struct StatusPage {
 
   private var attention: HTML {
     let items = report.standstills.map { name, standstill -> HTML in
-      let since = standstill.since.map { " · for \(ShownText.seconds(report.generatedAt.seconds(since: $0)))" } ?? ""
+      let since =
+        standstill.since.map {
+          " · for \(ShownText.seconds(report.generatedAt.seconds(since: $0)))".replacing(" s", with: "\u{A0}s")
+        } ?? ""
       return """
         <li><h3>\(name) <small>\(standstill.stage) · \(standstill.reason.replacing("_", with: " "))\(since)</small></h3>
         <p>\(standstill.detail ?? "")</p><p class="advice">\(standstill.advice)</p></li>
