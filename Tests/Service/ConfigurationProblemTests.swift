@@ -82,7 +82,10 @@ struct ConfigurationProblemTests {
       "http: { token: abc }",
       ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
     ),
-    (#"http: { token: "${env:NONE}" }"#, ["1:16: the environment variable NONE is not set — set it where Tidemark starts"]),
+    (
+      #"http: { token: "${env:NONE}" }"#,
+      ["1:16: the environment variable NONE is not set — set it where Tidemark starts"]
+    ),
     (#"http: { token: "${file:/nowhere/x}" }"#, ["1:16: the file /nowhere/x cannot be read"]),
     (
       #"http: { token: "${vault:x}" }"#,
