@@ -11,8 +11,11 @@ struct Audit {
   func everythingArrived() async throws {
     let customers = try await scene.shop.rows("SELECT email, city, phone FROM customers")
     let contacts = try await scene.crm.records("contacts").values
-    expect(shop.customers.mapValues { "v\($0)" }, "city", in: customers.map { ($0[0], $0[1]) }, contacts, by: "email")
-    expect(crm.customers.mapValues { "\($0)" }, "phone", in: customers.map { ($0[0], $0[2]) }, contacts, by: "email")
+    var lost = expect(
+      shop.customers.mapValues { "v\($0)" }, "city", in: customers.map { ($0[0], $0[1]) }, contacts, by: "email")
+    lost += expect(
+      crm.customers.mapValues { "\($0)" }, "phone", in: customers.map { ($0[0], $0[2]) }, contacts, by: "email")
+    for email in lost { try await tellStory(of: email) }
 
     let rows = try await scene.shop.rows("SELECT number, total, status FROM orders")
     let orders = try await scene.crm.records("orders").values
@@ -66,10 +69,19 @@ struct Audit {
     #expect(!phones.isEmpty)
   }
 
-  private func expect(
+  /// Why a value did not arrive, while the log that knows is still there.
+  private func tellStory(of email: String) async throws {
+    guard let id = try await scene.shop.value("SELECT id FROM customers WHERE email = '\(email)'") else { return }
+    print(try await scene.tidemark("explain", "customers", id).output)
+    let conflicts = try await scene.tidemark("conflicts").output.split(separator: "\n")
+    print(conflicts.filter { $0.hasPrefix("customers \(id) ") }.joined(separator: "\n"))
+  }
+
+  /// - Returns: the records that do not hold what they should.
+  @discardableResult private func expect(
     _ told: [String: String], _ field: String, in rows: [(String, String)],
     _ records: some Collection<JSONObject>, by name: String
-  ) {
+  ) -> [String] {
     let here = Dictionary(rows) { first, _ in first }
     let there = Dictionary(
       records.map { ($0[name]?.plainText ?? "", whole($0[field]?.plainText ?? "")) },
@@ -78,6 +90,7 @@ struct Audit {
       #expect(here[key] == value, "\(field) of \(key) in the database: \(value) was committed")
       #expect(there[key] == value, "\(field) of \(key) in the application: \(value) was committed")
     }
+    return told.filter { here[$0.key] != $0.value || there[$0.key] != $0.value }.map(\.key)
   }
 
   /// `5.00` is 5.
