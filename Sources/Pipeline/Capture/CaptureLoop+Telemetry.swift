@@ -1,20 +1,24 @@
 import Changes
 import Logging
+import Synchronization
 import Telemetry
 
 extension CaptureLoop {
-  /// A batch that is complete as of an instant leaves nothing committed before it outside the log.
-  func measure(_ batch: ChangeBatch, _ now: ContinuousClock.Instant) {
+  /// A batch that is complete as of an instant leaves nothing committed before it outside the log. Until the next such
+  /// batch nobody can tell how old the oldest change outside is: the time since the last one is the most it can be.
+  func measure(_ batch: ChangeBatch) {
     for change in batch.changes {
       telemetry.changes(endpoint: change.endpoint, operation: change.operation).increment()
     }
-    guard batch.completeAsOf != nil || batch.changes.isEmpty else {
-      let oldest = batch.changes.last?.committedAt ?? .now
-      telemetry.captureLag(source: source.name).set(max(0, Timestamp.now.seconds(since: oldest)))
-      return
-    }
+    guard let complete = batch.completeAsOf else { return publishLag() }
+    lastComplete.instant.withLock { $0 = complete }
     telemetry.captureLag(source: source.name).set(0)
     if telemetry.clear(.capture, source.name) { logger.notice("capture of \(source.name) goes on") }
+  }
+
+  private func publishLag() {
+    let since = lastComplete.instant.withLock { $0 }
+    telemetry.captureLag(source: source.name).set(ContinuousClock.now - since)
   }
 
   /// Capture stands still and will try again. Told once, however often that is.
@@ -26,7 +30,13 @@ extension CaptureLoop {
       case let failure as Failure: StallReason(failureCode: failure.code)
       default: .unreachable
       }
+    publishLag()
     let isNew = telemetry.stall(.capture, source.name, reason, detail: "\(error)")
     logger.log(level: isNew ? .warning : .debug, "capture of \(source.name) is interrupted: \(error)")
   }
+}
+
+/// When a source was last known to have nothing outside the log. At the beginning: now, since nothing was promised before.
+final class LastComplete: Sendable {
+  let instant = Mutex(ContinuousClock.now)
 }

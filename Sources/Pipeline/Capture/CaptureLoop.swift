@@ -17,6 +17,7 @@ package struct CaptureLoop: Service {
   private let log: ChangeLog
   let telemetry: Telemetry
   let logger: Logger
+  let lastComplete = LastComplete()
   private let heal: @Sendable (CaptureGap) async throws -> Void
 
   /// - Parameter heal: makes sure that what the gap hides is read again (by a backfill) before capture goes on.
@@ -64,7 +65,7 @@ package struct CaptureLoop: Service {
         moved = clock.now
       }
       position = batch.through
-      measure(batch, clock.now)
+      measure(batch)
       succeeded()
     }
   }
