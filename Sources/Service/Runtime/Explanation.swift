@@ -16,9 +16,13 @@ package struct Explanation: Sendable {
   ///   - key: the local key as a person types it (`42`, `[1,"a"]`), or the remote id.
   package init(_ link: LinkSettings, key: String, log: ChangeLog) async throws {
     let found = try await Self.find(link, key, log)
+    // A record that waits, or was given up, before it was linked is known by the key of its own side alone.
     let localKey = found?.local.key ?? Self.keys(key)[0]
+    let remoteKey = found?.remote.key ?? RecordKey(.string(key))
     var lines = [
-      "Link \(link.name): \(link.table) \(localKey) and \(link.object) \(found?.remote.key.description ?? "?")"
+      found == nil
+        ? "Link \(link.name): \(key) at \(link.table) or \(link.object)"
+        : "Link \(link.name): \(link.table) \(localKey) and \(link.object) \(remoteKey)"
     ]
     var members: [(String, JSONValue)] = [
       ("link", .string(link.name.description)), ("local_key", .string(localKey.description)),
@@ -30,7 +34,7 @@ package struct Explanation: Sendable {
     for direction in link.direction.directions {
       let side = direction.source
       let endpoint = side == .local ? link.table : link.object
-      guard let key = side == .local ? localKey : found?.remote.key else { continue }
+      let key = side == .local ? localKey : remoteKey
       let history = try await log.history(of: endpoint, key: key, limit: Self.changes)
       let watermark = try await log.replayWatermark(of: link.name, direction)
       let waiting = try await log.waiting(of: link.name, direction, limit: .max).filter { $0.key == key }
@@ -41,7 +45,7 @@ package struct Explanation: Sendable {
       .filter { $0.localKey == localKey.encoded }
     lines += conflicts.map(Self.sentence)
     let letters = try await log.deadLetters(of: link.name, limit: .max)
-      .filter { [localKey.encoded, found?.remote.key.encoded].contains($0.key) }
+      .filter { [localKey.encoded, remoteKey.encoded].contains($0.key) }
     lines += letters.map { "Given up at sequence \($0.sequence) (\($0.direction)): \($0.failure)" }
     members.append(("conflicts", .integer(conflicts.count)))
     members.append(("dead_letters", .integer(letters.count)))
