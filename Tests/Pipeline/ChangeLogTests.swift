@@ -99,7 +99,8 @@ struct ChangeLogTests {
           let sequence = LogSequence(number)
           try await log.settle(
             Settlement(
-              link: Self.link, direction: .push, sequence: sequence, ending: .delivered, watermark: sequence,
+              link: Self.link, direction: .push, key: RecordKey(.integer(number)), sequence: sequence,
+              ending: .delivered, watermark: sequence,
               state: RecordState(
                 local: .init(key: RecordKey(.integer(number)), stamp: Stamp(number)),
                 remote: .init(key: RecordKey(.string("r\(number)")), version: "v"), base: ["n": .integer(number)],
@@ -135,7 +136,8 @@ struct ChangeLogTests {
     }
     try await log.settle(
       Settlement(
-        link: Self.link, direction: .push, sequence: LogSequence(25), ending: .delivered, watermark: LogSequence(25)),
+        link: Self.link, direction: .push, key: RecordKey(25), sequence: LogSequence(25), ending: .delivered,
+        watermark: LogSequence(25)),
       term: log.term)
     let readers = [(link: Self.link, direction: Direction.push, endpoint: Self.customers)]
     #expect(try await log.removeSettled(olderThan: .seconds(-1), readers: readers) == 2)

@@ -4,9 +4,11 @@
 -- The last sequence handed out: blocks are removed in time, sequences are never used again.
 CREATE TABLE log_end (
   id            INTEGER PRIMARY KEY CHECK (id = 1),
-  last_sequence INTEGER NOT NULL
+  last_sequence INTEGER NOT NULL,
+  -- Tells this log from every other one, so that idempotency keys never repeat.
+  identity      TEXT    NOT NULL
 );
-INSERT INTO log_end VALUES (1, 0);
+INSERT INTO log_end VALUES (1, 0, lower(hex(randomblob(8))));
 
 -- One row frames the changes of one batch: see BlockCodec for the frames and their checksums.
 CREATE TABLE blocks (
@@ -67,6 +69,17 @@ CREATE TABLE record_states (
   PRIMARY KEY (link, local_key)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX record_states_by_remote_key ON record_states (link, remote_key);
+
+-- What a two-way link was about to write when it was last heard of. Removed when the change is settled: what is found
+-- here at a delivery was interrupted, and may or may not have been written.
+CREATE TABLE intents (
+  link       TEXT    NOT NULL,
+  direction  INTEGER NOT NULL,
+  key        TEXT    NOT NULL,     -- at the source
+  fields     TEXT    NOT NULL,     -- JSON of the linked fields to be written
+  is_create  INTEGER NOT NULL,
+  PRIMARY KEY (link, direction, key)
+) WITHOUT ROWID;
 
 -- Changes that could not be delivered yet. The first of a key is tried again, the others stand behind it.
 CREATE TABLE waiting_changes (

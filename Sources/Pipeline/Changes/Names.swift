@@ -50,5 +50,6 @@ package enum Direction: UInt8, Sendable, CaseIterable, CustomStringConvertible {
 
   package var source: Side { self == .push ? .local : .remote }
   package var target: Side { source.opposite }
+  package var opposite: Direction { self == .push ? .pull : .push }
   package var description: String { self == .push ? "push" : "pull" }
 }

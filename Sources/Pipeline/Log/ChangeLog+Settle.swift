@@ -22,10 +22,14 @@ extension ChangeLog {
   /// Calls from one actor are committed in the order in which they were made, whatever else is awaited meanwhile.
   /// - Throws: `LogError.commitFailed` if nothing of it counts; the caller starts again from the watermark.
   package nonisolated func settle(_ settlement: Settlement, term: Int) async throws {
-    guard try await settlements.join(settlement, term: term) == .lead else { return }
+    try await commit(.settlement(settlement), term: term)
+  }
+
+  nonisolated func commit(_ entry: SettlementQueue.Entry, term: Int) async throws {
+    guard try await settlements.join(entry, term: term) == .lead else { return }
     let group = settlements.takeGroup()
     do {
-      try await commit([settlement] + group.map(\.settlement))
+      try await commit([entry] + group.map(\.entry))
     } catch {
       let failure = LogError.commitFailed("\(error)")
       settlements.fail(group, with: failure)
@@ -34,9 +38,14 @@ extension ChangeLog {
     settlements.succeed(group)
   }
 
-  private func commit(_ settlements: [Settlement]) async throws {
+  private func commit(_ entries: [SettlementQueue.Entry]) async throws {
     try await writer.transaction { session in
-      for settlement in settlements { try Self.settle(settlement, session) }
+      for entry in entries {
+        switch entry {
+        case .settlement(let settlement): try Self.settle(settlement, session)
+        case .intent(let intent): try Self.save(intent, session)
+        }
+      }
     }
   }
 
@@ -62,7 +71,12 @@ extension ChangeLog {
     try session.execute(
       "DELETE FROM waiting_changes WHERE link = ? AND direction = ? AND sequence = ?",
       link + [.integer(settlement.sequence.number)])
-    if let waiting = settlement.waiting { try save(waiting, link, session) }
+    if let waiting = settlement.waiting {
+      try save(waiting, link, session)
+    } else {
+      try session.execute(
+        "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ?", link + [.text(settlement.key.encoded)])
+    }
     if let letter = settlement.deadLetter { try save(letter, link, session) }
     for conflict in settlement.conflicts { try save(conflict, link, session) }
   }

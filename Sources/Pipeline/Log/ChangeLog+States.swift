@@ -5,14 +5,18 @@ import SQLite
 extension ChangeLog {
   /// What is known of the record that has `key` at `side`; nil if the link never met it.
   package func state(of link: LinkName, _ side: Side, key: RecordKey) async throws -> RecordState? {
+    try await reader.run { session in try Self.state(of: link, side, key, session) }
+  }
+
+  static func state(
+    of link: LinkName, _ side: Side, _ key: RecordKey, _ session: SQLiteSession
+  ) throws -> RecordState? {
     let column = side == .local ? "local_key" : "remote_key"
-    return try await reader.run { session in
-      try session.first(
-        """
-        SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
-        FROM record_states WHERE link = ? AND \(column) = ?
-        """, [.text(link.description), .text(key.encoded)], Self.state)
-    }
+    return try session.first(
+      """
+      SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
+      FROM record_states WHERE link = ? AND \(column) = ?
+      """, [.text(link.description), .text(key.encoded)], Self.state)
   }
 
   /// Everything known of a link's records, in local key order; `visit` sees one at a time.

@@ -16,6 +16,8 @@ package actor ChangeLog {
   }
 
   package nonisolated let path: String
+  /// Tells this log from every other one.
+  package nonisolated let identity: String
   let writer: SQLiteConnection
   let reader: SQLiteConnection
   private let lease: WriterLease?
@@ -43,6 +45,7 @@ package actor ChangeLog {
       _ = try await writer.run { try Self.checkVersion($0, path: path) }
     }
     reader = try await SQLiteConnection(path: path, access: .read)
+    identity = try await reader.run { try $0.first("SELECT identity FROM log_end") { $0.string(0) } ?? "" }
   }
 
   /// The process that writes the log now, as it calls itself; nil if none does.

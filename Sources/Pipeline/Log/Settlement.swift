@@ -21,6 +21,8 @@ package struct Settlement: Sendable {
 
   package var link: LinkName
   package var direction: Direction
+  /// The record at the source.
+  package var key: RecordKey
   package var sequence: LogSequence
   package var ending: Ending
   /// Everything up to here is settled for this link and direction, this change included.
@@ -31,11 +33,12 @@ package struct Settlement: Sendable {
   package var conflicts: [ConflictRecord] = []
 
   package init(
-    link: LinkName, direction: Direction, sequence: LogSequence, ending: Ending, watermark: LogSequence,
-    state: RecordState? = nil
+    link: LinkName, direction: Direction, key: RecordKey, sequence: LogSequence, ending: Ending,
+    watermark: LogSequence, state: RecordState? = nil
   ) {
     self.link = link
     self.direction = direction
+    self.key = key
     self.sequence = sequence
     self.ending = ending
     self.watermark = watermark

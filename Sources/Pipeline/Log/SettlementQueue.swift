@@ -1,14 +1,19 @@
 import Synchronization
 
-/// Gathers settlements that arrive while a commit is under way, so that they share the next one (a group commit).
+/// Gathers settlements and intents that arrive while a commit is under way, so that they share the next one (a group commit).
 ///
 /// One of those who wait leads: it commits for all that gathered, then the one that has waited longest leads next.
 /// Joining happens without a suspension, so the order of calls is the order of commits.
 final class SettlementQueue: Sendable {
   enum Turn { case lead, committed }
 
+  enum Entry: Sendable {
+    case settlement(Settlement)
+    case intent(Intent)
+  }
+
   struct Member {
-    let settlement: Settlement
+    let entry: Entry
     let continuation: CheckedContinuation<Turn, any Error>
   }
 
@@ -22,12 +27,12 @@ final class SettlementQueue: Sendable {
 
   var term: Int { state.withLock { $0.term } }
 
-  /// Waits until the settlement is committed, or it is the caller's turn to commit for the group.
-  nonisolated(nonsending) func join(_ settlement: Settlement, term: Int) async throws -> Turn {
+  /// Waits until the entry is committed, or it is the caller's turn to commit for the group.
+  nonisolated(nonsending) func join(_ entry: Entry, term: Int) async throws -> Turn {
     try await withCheckedThrowingContinuation { continuation in
       let isCurrent = state.withLock { state in
         guard state.term == term else { return false }
-        state.members.append(Member(settlement: settlement, continuation: continuation))
+        state.members.append(Member(entry: entry, continuation: continuation))
         if !state.isCommitting { Self.handOver(&state) }
         return true
       }

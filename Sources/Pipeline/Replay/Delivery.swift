@@ -31,22 +31,25 @@ struct Delivery: Sendable {
   let link: Link
   let direction: Direction
   let log: ChangeLog
+  /// Puts on disk what is about to be written.
+  let intend: @Sendable (Intent) async throws -> Void
 
   private var translation: Translation { Translation(link: link.name, mapping: link.mapping, log: log) }
   private var source: Side { direction.source }
   private var target: Side { direction.target }
 
   /// - Parameters:
-  ///   - state: the record state, read while the record's lock is held.
+  ///   - standing: what the log knows of the record, read while the record's lock is held.
   /// - Throws: what reading an end throws; the caller takes it for an outage of that end.
-  func deliver(_ logged: LoggedChange, state: RecordState?) async throws -> DeliveryResult {
+  func deliver(_ logged: LoggedChange, _ standing: Standing) async throws -> DeliveryResult {
     let change = logged.change
+    let state = standing.state
     if change.operation == .truncate { return .rejected(Self.truncated(change.endpoint)) }
     if isEcho(change, state) { return .settled(.init(ending: .echo)) }
     let seen = try await sourceRecord(change, state)
     do throws(Unmappable) {
       let fields = try await translation.fields(seen.object, at: source)
-      return try await write(seen, fields, logged, state)
+      return try await write(seen, fields, logged, standing)
     } catch .waits(let reference) {
       return .waits(for: reference)
     } catch .refused(let failure) {
@@ -78,19 +81,26 @@ struct Delivery: Sendable {
   }
 
   private func write(
-    _ seen: Seen, _ fields: JSONObject?, _ logged: LoggedChange, _ state: RecordState?
+    _ seen: Seen, _ fields: JSONObject?, _ logged: LoggedChange, _ standing: Standing
   ) async throws(Unmappable) -> DeliveryResult {
-    var assumed = try await assumption(fields, state)
+    let state = standing.state
+    var assumed = try await assumption(fields, standing)
     if case .ambiguous(let failure) = assumed {
       // The change may have been overtaken: its record is gone, and another one has its place by now.
       let isGone = try await reading { try await link[source].target.records([seen.key])[seen.key] == nil }
       return isGone ? .settled(.init(ending: .unchanged, state: state)) : .rejected(failure)
     }
+    var intents = standing.intents
+    if state?.base == nil, let key = assumed.target?.key {
+      intents += try await reading { try await log.intents(of: link.name, direction.opposite, key: key) }
+    }
     for _ in 0..<Self.mostRounds {
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
-        state: state)
+        state: state, base: recoveredBase(state?.base, intents, fields, assumed.target))
       guard let write = try await request(round) else { return try await settle(round, after: nil) }
+      let intent = round.intent
+      if let intent { try await reading { try await intend(intent) } }
       switch await link[target].target.apply([write]).first ?? .retry(Self.unanswered, after: nil) {
       case .applied(let applied):
         return try await finish(round, applied)
@@ -99,6 +109,7 @@ struct Delivery: Sendable {
       case .unknown(let failure):
         guard let found = try await lookUp(round, write) else { return .retry(failure, after: nil) }
         assumed = .target(found.target)
+        intents = intent.map { [$0] } ?? []
       case .retry(let failure, let after): return .retry(failure, after: after)
       case .unavailable(let failure, let after): return .unavailable(failure, after: after)
       case .rejected(let failure): return .rejected(failure)
@@ -108,10 +119,11 @@ struct Delivery: Sendable {
   }
 
   /// The base is what the target should hold. Without one, records that belong together are found by the link's key.
-  private func assumption(_ fields: JSONObject?, _ state: RecordState?) async throws(Unmappable) -> Assumption {
-    if let state, let base = state.base {
+  /// Where a write was interrupted nothing is assumed: what the target holds tells whether it happened.
+  private func assumption(_ fields: JSONObject?, _ standing: Standing) async throws(Unmappable) -> Assumption {
+    if let state = standing.state, let base = state.base {
       let end = state[target]
-      if link.mapping.names.allSatisfy({ base[$0] != nil }) {
+      if standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
         return .target(Target(key: end.key, fields: base, version: end.version, stamp: nil, isRead: false))
       }
       return .target(
@@ -160,22 +172,28 @@ struct Delivery: Sendable {
 
   private func request(_ round: Round) async throws(Unmappable) -> Write? {
     let key = round.assumed?.key ?? round.formerTargetKey
-    let token = "\(link.name)-\(direction)-\(round.logged.sequence)"
     switch round.action {
     case .nothing: return nil
     case .create(let fields):
       var shape = try await translation.shape(fields, for: target)
       if target == .local, let column = link.idColumn { shape[column] = round.seen.key.values.first }
       // A record that existed at the target comes back under its old key where the target lets us choose.
-      return Write(.create, key: target == .local ? key : nil, fields: shape, expected: nil, idempotencyKey: token)
-    case .update(let changes):
       return Write(
-        .update, key: key, fields: try await translation.shape(changes, for: target),
-        expected: try await expected(round),
-        idempotencyKey: token)
+        .create, key: target == .local ? key : nil, fields: shape, expected: nil, idempotencyKey: token(round, shape))
+    case .update(let changes):
+      let shape = try await translation.shape(changes, for: target)
+      return Write(
+        .update, key: key, fields: shape, expected: try await expected(round), idempotencyKey: token(round, shape))
     case .delete:
-      return Write(.delete, key: key, fields: [:], expected: try await expected(round), idempotencyKey: token)
+      return Write(
+        .delete, key: key, fields: [:], expected: try await expected(round), idempotencyKey: token(round, [:]))
     }
+  }
+
+  /// The same change decided otherwise is another request: APIs refuse one key with two bodies.
+  private func token(_ round: Round, _ shape: JSONObject) -> String {
+    let digest = shape.bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return "\(log.identity)-\(link.name)-\(direction)-\(round.logged.sequence)-\(String(digest, radix: 16))"
   }
 
   private func expected(_ round: Round) async throws(Unmappable) -> Write.Known? {
@@ -202,7 +220,7 @@ struct Delivery: Sendable {
     else { return .settled(settled) }
     let telling = Write(
       .update, key: state.local.key, fields: JSONObject([(column, state.remote.key.values.first ?? .null)]),
-      expected: nil, idempotencyKey: "\(link.name)-id-\(round.logged.sequence)")
+      expected: nil, idempotencyKey: token(round, JSONObject([(column, state.remote.key.values.first ?? .null)])))
     switch await link.local.target.apply([telling]).first ?? .retry(Self.unanswered, after: nil) {
     case .applied(let applied): settled.state?.local.see(applied.stamp)
     // The record is gone again, or the column will not take it: that is no reason to hold the record back.

@@ -51,11 +51,13 @@ struct Round: Sendable {
   let fields: JSONObject?
   let assumed: Target?
   let state: RecordState?
+  /// What both sides are known to have shared.
+  let base: JSONObject?
   private let verdict: Verdict
 
   init(
     link: Link, direction: Direction, logged: LoggedChange, seen: Seen, fields: JSONObject?, assumed: Target?,
-    state: RecordState?
+    state: RecordState?, base: JSONObject?
   ) {
     self.link = link
     self.direction = direction
@@ -64,12 +66,13 @@ struct Round: Sendable {
     self.fields = fields
     self.assumed = assumed
     self.state = state
+    self.base = base
     // One way, whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
-    let base = link.isTwoWay ? state?.base : assumed?.fields
+    let ancestor = link.isTwoWay ? base : assumed?.fields
     let here = SideState(fields: fields, changedAt: seen.changedAt)
     let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
     verdict = reconcile(
-      base: base, local: direction == .push ? here : there, remote: direction == .push ? there : here,
+      base: ancestor, local: direction == .push ? here : there, remote: direction == .push ? there : here,
       policy: link.policy)
   }
 
@@ -107,7 +110,7 @@ struct Round: Sendable {
 
   private func ending(_ after: After?) -> Settlement.Ending {
     guard after != nil else { return .unchanged }
-    guard link.isTwoWay, let base = state?.base, let assumed, assumed.isRead, assumed.fields != base else {
+    guard link.isTwoWay, let base, let assumed, assumed.isRead, assumed.fields != base else {
       return .delivered
     }
     return .merged
@@ -117,7 +120,7 @@ struct Round: Sendable {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
     let there = after.map(\.fields) ?? assumed?.fields
-    let base = nextBase(there)
+    let next = nextBase(there)
 
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
     source.see(seen.stamp)
@@ -125,23 +128,23 @@ struct Round: Sendable {
     target.version = after.map(\.applied.version) ?? assumed?.version
     // A version stands for the base it went with: naming it for anything else would let a conditional write pass over
     // what the side really holds.
-    if fields != base { source.version = state?[direction.source].version }
-    if there != base { target.version = state?[direction.target].version }
+    if fields != next { source.version = state?[direction.source].version }
+    if there != next { target.version = state?[direction.target].version }
     // What the target made of our write differs from what was meant: its echo is then a change like any other.
     let isAsIntended = after == nil || after?.fields == intended
     if isAsIntended { target.see(after?.applied.stamp ?? assumed?.stamp) }
 
     let isAgreed = fields == there
     let (local, remote) = direction == .push ? (source, target) : (target, source)
-    return RecordState(local: local, remote: remote, base: base, isAgreed: isAgreed, sequence: logged.sequence)
+    return RecordState(local: local, remote: remote, base: next, isAgreed: isAgreed, sequence: logged.sequence)
   }
 
   /// Gone at both sides is agreed too. Gone at one, the base stays until the other side's change says what becomes of it.
   private func nextBase(_ there: JSONObject?) -> JSONObject? {
     switch (fields, there) {
-    case (let fields?, let there?): agreed(state?.base, fields, there)
+    case (let fields?, let there?): agreed(base, fields, there)
     case (nil, nil): nil
-    default: state?.base
+    default: base
     }
   }
 

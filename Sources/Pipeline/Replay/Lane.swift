@@ -56,14 +56,14 @@ struct Lane {
       let seconds = (ContinuousClock.now - started) / .seconds(1)
       loop.telemetry.deliveryAttempt(link: link.name, direction: loop.direction).observe(seconds)
     }
-    let delivery = Delivery(link: link, direction: loop.direction, log: loop.log)
+    let delivery = Delivery(link: link, direction: loop.direction, log: loop.log) { try await progress.intend($0) }
     do {
-      let state = try await loop.log.state(of: link.name, loop.direction.source, key: logged.change.key)
-      return try await delivery.deliver(logged, state: state)
+      let standing = try await loop.log.standing(of: link.name, loop.direction.source, key: logged.change.key)
+      return try await delivery.deliver(logged, standing)
     } catch let end as EndUnavailable {
       return .unavailable(end.failure, after: end.after)
     } catch let failure as Failure {
-      return failure.isOutage ? .unavailable(failure, after: nil) : .rejected(failure)
+      return .rejected(failure)
     } catch let error as JSONError {
       return .rejected(Failure(code: "row.json", message: "the row of the change is \(error)"))
     } catch {
@@ -182,14 +182,5 @@ struct Lane {
     let isNew = loop.telemetry.stall(
       .replay, loop.place, StallReason(failureCode: failure.code), detail: failure.message)
     loop.logger.log(level: isNew ? .warning : .debug, "\(loop.place) stands still and tries again: \(failure)")
-  }
-}
-
-extension Failure {
-  /// A read that failed says nothing of the record, unless the application understood it and said no.
-  fileprivate var isOutage: Bool {
-    guard code.hasPrefix("http.") else { return false }
-    guard let status = Int(code.dropFirst(5)), (300..<500).contains(status) else { return true }
-    return [401, 403, 408, 425, 429].contains(status)
   }
 }

@@ -51,6 +51,9 @@ actor ReplayProgress {
   /// Gives a waiting change back without an ending.
   func endRetry(_ sequence: LogSequence) { retried.remove(sequence) }
 
+  /// Puts on disk what a delivery is about to write.
+  func intend(_ intent: Intent) async throws { try await log.intend(intent, term: term) }
+
   func settle(
     _ key: RecordKey, _ sequence: LogSequence, _ ending: Settlement.Ending,
     _ complete: @Sendable (inout Settlement) -> Void = { _ in }
@@ -58,7 +61,7 @@ actor ReplayProgress {
     let wasWaiting = retried.contains(sequence)
     if !wasWaiting { markSettled(sequence) }
     var settlement = Settlement(
-      link: link, direction: direction, sequence: sequence, ending: ending, watermark: watermark)
+      link: link, direction: direction, key: key, sequence: sequence, ending: ending, watermark: watermark)
     complete(&settlement)
     if settlement.waiting != nil { waiting[key, default: []].insert(sequence) }
     try await log.settle(settlement, term: term)

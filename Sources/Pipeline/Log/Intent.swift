@@ -1,0 +1,80 @@
+package import Changes
+package import JSON
+import SQLite
+
+/// What a delivery is about to write, on disk before it does.
+///
+/// A process that dies between a write and its settlement leaves the target changed and the base behind. Without a note
+/// the other direction would take Tidemark's own value for somebody's edit, and could let it win over a newer one.
+package struct Intent: Hashable, Sendable {
+  package let link: LinkName
+  package let direction: Direction
+  /// At the source.
+  package let key: RecordKey
+  /// The linked fields to be written; the source held the same.
+  package let fields: JSONObject
+  package let isCreate: Bool
+
+  package init(link: LinkName, direction: Direction, key: RecordKey, fields: JSONObject, isCreate: Bool) {
+    self.link = link
+    self.direction = direction
+    self.key = key
+    self.fields = fields
+    self.isCreate = isCreate
+  }
+}
+
+/// All the log knows of a record when a delivery begins.
+package struct Standing: Sendable {
+  package var state: RecordState?
+  /// Writes of either direction that were interrupted.
+  package var intents: [Intent]
+}
+
+extension ChangeLog {
+  /// Notes a write before it happens; a later note of the same record and direction takes its place.
+  /// - Throws: `LogError.commitFailed` if it is not on disk; nothing may be written then.
+  package nonisolated func intend(_ intent: Intent, term: Int) async throws {
+    try await commit(.intent(intent), term: term)
+  }
+
+  /// The record that has `key` at `side`, with what was interrupted.
+  package func standing(of link: LinkName, _ side: Side, key: RecordKey) async throws -> Standing {
+    try await reader.run { session in
+      let state = try Self.state(of: link, side, key, session)
+      let direction: Direction = side == .local ? .push : .pull
+      var intents = try Self.intents(of: link, direction, key, session)
+      if let other = state?[side.opposite].key {
+        intents += try Self.intents(of: link, direction.opposite, other, session)
+      }
+      return Standing(state: state, intents: intents)
+    }
+  }
+
+  /// The interrupted write of the record that has `key` at the direction's source.
+  package func intents(of link: LinkName, _ direction: Direction, key: RecordKey) async throws -> [Intent] {
+    try await reader.run { session in try Self.intents(of: link, direction, key, session) }
+  }
+
+  private static func intents(
+    of link: LinkName, _ direction: Direction, _ key: RecordKey, _ session: SQLiteSession
+  ) throws -> [Intent] {
+    try session.all(
+      "SELECT fields, is_create FROM intents WHERE link = ? AND direction = ? AND key = ?",
+      [.text(link.description), .integer(Int64(direction.rawValue)), .text(key.encoded)]
+    ) { row in
+      Intent(
+        link: link, direction: direction, key: key, fields: try JSONObject(parsing: row.bytes(0)),
+        isCreate: row.integer(1) == 1)
+    }
+  }
+
+  static func save(_ intent: Intent, _ session: SQLiteSession) throws {
+    try session.execute(
+      "INSERT OR REPLACE INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)",
+      [
+        .text(intent.link.description), .integer(Int64(intent.direction.rawValue)), .text(intent.key.encoded),
+        .text(intent.fields.text), .integer(intent.isCreate ? 1 : 0),
+      ])
+  }
+}
