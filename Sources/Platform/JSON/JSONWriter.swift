@@ -33,20 +33,50 @@ package struct JSONWriter: Sendable {
   package mutating func write(string: some Sequence<UInt8>) {
     byte("\"")
     // Looking at the bytes in place: going through them as just any sequence costs several times as much.
-    if string.withContiguousStorageIfAvailable({ append(escaping: $0) }) == nil {
-      Array(string).withUnsafeBufferPointer { append(escaping: $0) }
+    if string.withContiguousStorageIfAvailable({ append(escaping: UnsafeRawBufferPointer($0)) }) == nil {
+      Array(string).withUnsafeBytes { append(escaping: $0) }
     }
     byte("\"")
   }
 
-  private mutating func append(escaping text: UnsafeBufferPointer<UInt8>) {
-    var rest = text[...]
-    while let place = rest.firstIndex(where: Self.isEscaped) {
-      bytes.append(contentsOf: rest[..<place])
-      escape(rest[place])
-      rest = rest[(place + 1)...]
+  package mutating func write(string: Span<UInt8>) {
+    byte("\"")
+    escaped(string)
+    byte("\"")
+  }
+
+  /// A part of a string's inside, escaped like the whole; the caller writes the quotes.
+  package mutating func escaped(_ text: Span<UInt8>) {
+    text.withUnsafeBytes { append(escaping: $0) }
+  }
+
+  private mutating func append(escaping text: UnsafeRawBufferPointer) {
+    var start = 0
+    while true {
+      let place = Self.firstEscaped(in: text, from: start)
+      if place > start { bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<place])) }
+      guard place < text.count else { return }
+      escape(text[place])
+      start = place + 1
     }
-    bytes.append(contentsOf: rest)
+  }
+
+  /// The next byte to escape at or after `start`; `text.count` if there is none. Eight bytes at a time: the usual text
+  /// has nothing to escape, and looking at each byte costs more than copying all of them.
+  private static func firstEscaped(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var place = start
+    while place + 8 <= text.count {
+      let word = text.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      let (quote, backslash) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5C))
+      // A byte's high bit stays set where the byte was below 0x20, a quote or a backslash.
+      let control = (word &- ones &* 0x20) & ~word
+      let found = control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)
+      if found & (ones &* 0x80) != 0 { break }
+      place += 8
+    }
+    while place < text.count, !isEscaped(text[place]) { place += 1 }
+    return place
   }
 
   private static func isEscaped(_ character: UInt8) -> Bool {
@@ -79,6 +109,18 @@ package struct JSONWriter: Sendable {
       bytes.append(contentsOf: json)
     }
   }
+
+  package mutating func raw(_ json: Span<UInt8>) {
+    json.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+  }
+
+  package mutating func raw(_ byte: UInt8) { bytes.append(byte) }
+
+  /// How many bytes have been written.
+  package var count: Int { bytes.count }
+
+  /// Takes back what was written after the first `count` bytes. The room stays reserved.
+  package mutating func truncate(to count: Int) { bytes.removeLast(bytes.count - count) }
 
   private mutating func byte(_ character: Unicode.Scalar) { bytes.append(UInt8(ascii: character)) }
 
