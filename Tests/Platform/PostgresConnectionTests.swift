@@ -65,7 +65,7 @@ struct PostgresConnectionTests {
 
   @Test func identifiersAndLiteralsAreQuotedWhateverTheyHold() async throws {
     let connection = PostgresConnection(url: try await ScratchPostgres.database())
-    for name in ["a", "we\"ird; DROP", "tab\tnew\nline", "é'", "back\\slash"] {
+    for name in ["a", "we\"ird; DROP", "tab\tnew\nline", "é'", "back\\slash", "\"\u{301}'\u{301}\\\u{301}"] {
       let sql = "SELECT \(quoted(postgresLiteral: name)) AS \(quoted(postgresIdentifier: name))"
       let found = try await connection.run { try $0.first(sql) { [$0.name(0), $0.string(0)] } }
       #expect(found == [name, name])

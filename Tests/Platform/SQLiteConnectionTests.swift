@@ -57,7 +57,14 @@ import Testing
     }
   }
 
-  @Test func `An identifier is quoted whatever it contains`() {
-    #expect(quoted(sqliteIdentifier: "a\"b") == "\"a\"\"b\"")
+  @Test(arguments: ["a\"b", "a'b", "a\"\u{301}, '\u{301}b"])
+  func `Identifiers and literals are quoted whatever they contain`(name: String) async throws {
+    let sql = "SELECT \(quoted(sqliteLiteral: name)) AS \(quoted(sqliteIdentifier: name))"
+    let connection = try await connection()
+    try await connection.run { session in
+      try session.execute("CREATE TABLE t AS \(sql)")
+      #expect(try session.all("SELECT name FROM pragma_table_info('t')") { $0.string(0) } == [name])
+      #expect(try session.all("SELECT \(quoted(sqliteIdentifier: name)) FROM t") { $0.string(0) } == [name])
+    }
   }
 }

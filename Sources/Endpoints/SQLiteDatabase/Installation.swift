@@ -117,7 +117,7 @@ extension Installation {
   private static func record(_ shape: TableShape, id: Int64, isKnown: Bool) -> String {
     if isKnown { return "UPDATE \"_tidemark_shapes\" SET active = 1 WHERE id = \(id)" }
     let texts = [shape.name, json(shape.columns.map(\.name)), json(shape.keyNames)]
-    let literals = texts.map { "'" + $0.replacing("'", with: "''") + "'" }.joined(separator: ", ")
+    let literals = texts.map { quoted(sqliteLiteral: $0) }.joined(separator: ", ")
     return "INSERT INTO \"_tidemark_shapes\" (id, name, columns, keys, active) VALUES (\(id), \(literals), 1)"
   }
 

@@ -14,14 +14,24 @@ package enum PostgresValue: Hashable, Sendable {
 
 /// A name quoted for SQL text, whatever it contains.
 package func quoted(postgresIdentifier name: String) -> String {
-  "\"" + name.replacing("\"", with: "\"\"") + "\""
+  "\"" + doubling("\"", in: name) + "\""
 }
 
 /// A text quoted as a literal for statements that take no bindings, such as `CREATE TRIGGER`. Right with either setting
 /// of `standard_conforming_strings`.
 package func quoted(postgresLiteral text: String) -> String {
-  let doubled = text.replacing("'", with: "''")
-  return doubled.contains("\\") ? " E'" + doubled.replacing("\\", with: "\\\\") + "'" : "'" + doubled + "'"
+  let doubled = doubling("'", in: text)
+  return doubled.utf8.contains(UInt8(ascii: "\\")) ? " E'" + doubling("\\", in: doubled) + "'" : "'" + doubled + "'"
+}
+
+/// By scalars: a quote and a combining mark after it are one `Character`, which is no quote to Swift but is one to SQL.
+private func doubling(_ mark: Unicode.Scalar, in text: String) -> String {
+  var doubled = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
+    doubled.append(scalar)
+    if scalar == mark { doubled.append(scalar) }
+  }
+  return String(doubled)
 }
 
 /// Bindings laid out as libpq takes them: one buffer, and for each value where it starts.

@@ -13,7 +13,20 @@ package enum SQLiteValue: Hashable, Sendable {
 
 /// A name quoted for SQL text, whatever it contains.
 package func quoted(sqliteIdentifier name: String) -> String {
-  "\"" + name.replacing("\"", with: "\"\"") + "\""
+  "\"" + doubling("\"", in: name) + "\""
+}
+
+/// A text quoted as a literal for statements that take no bindings.
+package func quoted(sqliteLiteral text: String) -> String { "'" + doubling("'", in: text) + "'" }
+
+/// By scalars: a quote and a combining mark after it are one `Character`, which is no quote to Swift but is one to SQL.
+private func doubling(_ mark: Unicode.Scalar, in text: String) -> String {
+  var doubled = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
+    doubled.append(scalar)
+    if scalar == mark { doubled.append(scalar) }
+  }
+  return String(doubled)
 }
 
 /// A failure SQLite reported. Holds the statement, which never contains values.
