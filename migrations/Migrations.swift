@@ -18,5 +18,7 @@ package enum Migrations {
   package static let sqlite = [Migration(1, PackageResources._001_outbox_sql)]
 
   /// What is installed in an attached PostgreSQL database.
-  package static let postgres = [Migration(1, PackageResources._001_capture_sql)]
+  package static let postgres = [
+    Migration(1, PackageResources._001_capture_sql), Migration(3, PackageResources._003_wal_sql),
+  ]
 }

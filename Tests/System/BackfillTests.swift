@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import Support
 import Testing
 
 extension SystemTests {

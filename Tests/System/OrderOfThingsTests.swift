@@ -1,5 +1,6 @@
 import JSON
 import Postgres
+import Support
 import Testing
 
 extension SystemTests {

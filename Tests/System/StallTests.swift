@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import JSON
+import Support
 import Testing
 
 extension SystemTests {

@@ -4,37 +4,165 @@ import Postgres
 
 /// What stands between what is installed and what should be.
 struct AttachPlan {
-  private(set) var statements: [String] = []
+  /// Statements that run together, or one that runs outside a transaction.
+  enum Step {
+    case transaction([String])
+    /// A slot cannot be made in a transaction that has written.
+    case alone(String)
+  }
 
-  init(_ tables: [String], _ session: PostgresSession) throws {
-    let shapes = try Self.shapes(tables, session)
-    let isInstalled = try Installation.exists(session)
-    let captured = isInstalled ? try Installation.load(session)?.captured ?? [] : []
-    let triggers = isInstalled ? try InstalledTriggers.load(session) : []
-    if isInstalled { try Self.refuseNewer(session) }
-    statements += try Self.migrations(isInstalled, session)
+  private(set) var steps: [Step] = []
 
-    let wanted = Set(shapes.map(\.shape.oid))
-    for installed in triggers where !wanted.contains(installed.relation) { statements += installed.dropStatements }
-    for old in captured where !wanted.contains(old.relation) {
-      statements.append("DELETE FROM tidemark.captured WHERE relation = \(old.relation)")
-    }
-    var isInterrupted = false
-    for (name, shape) in shapes {
-      let known = captured.first { $0.relation == shape.oid }
-      if let known, known.fault == nil {
-        if known.name != name { statements.append(Self.record(name, shape)) }
-        continue
+  var statements: [String] {
+    steps.flatMap { step in
+      switch step {
+      case .transaction(let statements): statements
+      case .alone(let statement): [statement]
       }
-      isInterrupted = isInterrupted || known != nil || captured.contains { $0.name == name }
-      statements += triggers.first { $0.relation == shape.oid }?.dropStatements ?? []
-      statements += Self.triggers(shape)
-      statements.append(Self.record(name, shape))
+    }
+  }
+
+  init(_ tables: [String], _ mode: Installation.Mode, _ session: PostgresSession) throws {
+    let standing = try Standing(tables, mode, session)
+    switch mode {
+    case .trigger: add(Self.triggerStatements(standing))
+    case .wal:
+      let slot = try WALSlot.load(session)
+      let name = quoted(postgresLiteral: try WALSlot.name(session))
+      // Without its publication a slot can never decode again what was written meanwhile.
+      let isUseless = slot.map { $0.fault != nil || standing.published == nil } ?? false
+      if isUseless { steps.append(.alone("SELECT pg_drop_replication_slot(\(name))")) }
+      add(standing.migrations + Self.publicationStatements(standing))
+      if slot == nil || isUseless {
+        steps.append(.alone("SELECT pg_create_logical_replication_slot(\(name), 'pgoutput')"))
+      }
+      add(Self.walStatements(standing))
+    }
+  }
+
+  private mutating func add(_ statements: [String]) {
+    if !statements.isEmpty { steps.append(.transaction(statements)) }
+  }
+
+  /// What is there now, and what is wanted.
+  private struct Standing {
+    var mode: Installation.Mode
+    var installation: Installation?
+    var migrations: [String]
+    var isUpgraded: Bool
+    var shapes: [(name: String, shape: TableShape)]
+    var triggers: [InstalledTriggers]
+    /// Oids of the tables in the publication; nil where there is none.
+    var published: [Int64: String]?
+
+    init(_ tables: [String], _ mode: Installation.Mode, _ session: PostgresSession) throws {
+      self.mode = mode
+      shapes = try AttachPlan.shapes(tables, session)
+      if mode == .wal { for (_, shape) in shapes { try shape.requireIdentity() } }
+      let isInstalled = try Installation.exists(session)
+      if isInstalled { try AttachPlan.refuseNewer(session) }
+      migrations = try AttachPlan.migrations(isInstalled, session)
+      isUpgraded = isInstalled && !migrations.isEmpty
+      // Before it is upgraded, an older installation cannot be read: its tables are recorded anew.
+      installation = isInstalled && !isUpgraded ? try Installation.load(session) : nil
+      triggers = isInstalled ? try InstalledTriggers.load(session) : []
+      published = try WALSlot.publishedTables(session)
+    }
+
+    var captured: [Installation.Captured] { installation?.captured ?? [] }
+    var isSwitched: Bool { installation.map { $0.mode != mode } ?? (mode == .wal) }
+
+    /// Captured tables that are not to be any more.
+    var forgotten: [String] {
+      captured.filter { old in !shapes.contains { $0.shape.oid == old.relation } }
+        .map { "DELETE FROM tidemark.captured WHERE relation = \($0.relation)" }
+    }
+
+    /// Tables to be recorded, and whether changes of some went unseen.
+    var unrecorded: (shapes: [(name: String, shape: TableShape)], isInterrupted: Bool) {
+      var unrecorded: [(name: String, shape: TableShape)] = []
+      var isInterrupted = isUpgraded
+      for (name, shape) in shapes {
+        let known = captured.first { $0.relation == shape.oid }
+        if let known, known.fault == nil, !isSwitched { continue }
+        isInterrupted = isInterrupted || known?.fault != nil || (known == nil && captured.contains { $0.name == name })
+        unrecorded.append((name, shape))
+      }
+      return (unrecorded, isInterrupted)
+    }
+
+    /// Tables whose configured name changed and nothing else.
+    var renamed: [(name: String, shape: TableShape)] {
+      shapes.filter { name, shape in
+        captured.contains { $0.relation == shape.oid && $0.fault == nil && $0.name != name }
+      }
+    }
+  }
+
+  // MARK: - trigger
+
+  private static func triggerStatements(_ standing: Standing) -> [String] {
+    let (unrecorded, isInterrupted) = standing.unrecorded
+    var statements = standing.migrations
+    let wanted = Set(standing.shapes.map(\.shape.oid))
+    for installed in standing.triggers where !wanted.contains(installed.relation) {
+      statements += installed.dropStatements
+    }
+    statements += standing.forgotten
+    for (_, shape) in unrecorded {
+      statements += standing.triggers.first { $0.relation == shape.oid }?.dropStatements ?? []
+      statements += triggers(shape)
+    }
+    // The triggers' locks have waited for every writer: what the WAL tells before this was written without them.
+    for (_, table) in (standing.published ?? [:]).sorted(by: { $0.key < $1.key }) {
+      statements.append("ALTER PUBLICATION \(quoted(postgresIdentifier: WALSlot.publication)) DROP TABLE \(table)")
+    }
+    statements += (standing.renamed + unrecorded).map(record)
+    return statements + life(standing, isInterrupted)
+  }
+
+  // MARK: - wal
+
+  /// Empty at first: a slot that begins before its publication exists could never decode what lies between.
+  private static func publicationStatements(_ standing: Standing) -> [String] {
+    guard standing.published == nil else { return [] }
+    return [
+      "CREATE PUBLICATION \(quoted(postgresIdentifier: WALSlot.publication))"
+        + " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
+    ]
+  }
+
+  private static func walStatements(_ standing: Standing) -> [String] {
+    let (unrecorded, isInterrupted) = standing.unrecorded
+    let publication = quoted(postgresIdentifier: WALSlot.publication)
+    let published = standing.published ?? [:]
+    let wanted = Set(standing.shapes.map(\.shape.oid))
+    var statements: [String] = []
+    for (oid, table) in published.sorted(by: { $0.key < $1.key }) where !wanted.contains(oid) {
+      statements.append("ALTER PUBLICATION \(publication) DROP TABLE \(table)")
+    }
+    for (_, shape) in standing.shapes where published[shape.oid] == nil {
+      statements.append("ALTER PUBLICATION \(publication) ADD TABLE \(shape.sql)")
+    }
+    // Dropping a trigger waits for every writer: what was written before it went to the outbox, all after is published.
+    statements += standing.triggers.flatMap(\.dropStatements)
+    statements += standing.forgotten
+    statements += (standing.renamed + unrecorded).map(record)
+    return statements + life(standing, isInterrupted)
+  }
+
+  /// Another mode, or another life: changes went unseen, so positions from before must not be continued from as if none
+  /// had.
+  private static func life(_ standing: Standing, _ isInterrupted: Bool) -> [String] {
+    var statements: [String] = []
+    if standing.isSwitched {
+      statements.append(
+        "UPDATE tidemark.installation SET mode = '\(standing.mode.rawValue)', since = pg_current_wal_insert_lsn()")
     }
     if isInterrupted {
-      // Changes went unseen meanwhile: positions from before must not be continued from as if none had.
       statements.append("UPDATE tidemark.installation SET id = gen_random_uuid(), installed_at = clock_timestamp()")
     }
+    return statements
   }
 
   private static func shapes(
@@ -92,7 +220,8 @@ struct AttachPlan {
     return definitions.map { "CREATE TRIGGER \($0.0) AFTER \($0.1)" } + ["ALTER TABLE \(shape.sql) \(enable)"]
   }
 
-  private static func record(_ name: String, _ shape: TableShape) -> String {
+  private static func record(_ table: (name: String, shape: TableShape)) -> String {
+    let (name, shape) = table
     let table = quoted(postgresLiteral: shape.sql) + "::regclass"
     return """
       INSERT INTO tidemark.captured (relation, name, key, signature)

@@ -1,3 +1,4 @@
+import Changes
 import Postgres
 
 /// What `attach` has recorded in the database, and whether it still holds.
@@ -10,10 +11,25 @@ struct Installation: Sendable {
     var fault: String?
   }
 
+  enum Mode: String, Sendable { case trigger, wal }
+
   /// Which life of the database and of capture in it this is: the cluster, its timeline, the database and the row made
   /// by `attach`. After a failover, a restored dump or a new `attach` it is another one.
   var epoch: String
   var captured: [Captured]
+  /// How the tables are captured. All of them alike: their changes have one commit order.
+  var mode: Mode
+  /// Since when, in the write-ahead log: what was written before was captured in the other mode.
+  var since: LSN
+  /// Of `wal`; nil where it was dropped.
+  var slot: WALSlot?
+  /// Where a capture that has seen nothing begins.
+  var start: Position
+
+  /// The captured tables' names by their oids.
+  func endpoints(of system: String) -> [Int64: EndpointName] {
+    Dictionary(captured.map { ($0.relation, EndpointName(system: system, name: $0.name)) }) { first, _ in first }
+  }
 
   static func exists(_ session: PostgresSession) throws -> Bool {
     try session.first("SELECT to_regclass('tidemark.migrations') IS NOT NULL") { $0.bool(0) } ?? false
@@ -24,15 +40,23 @@ struct Installation: Sendable {
   static func load(_ session: PostgresSession) throws -> Installation? {
     guard try exists(session) else { return nil }
     // The timeline from the file name of the WAL: the control file's is that of the last checkpoint.
-    let epoch = try session.first(
+    let life = try session.first(
       """
       SELECT s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
-        || '-' || d.oid || '-' || i.id
+        || '-' || d.oid || '-' || i.id, i.mode, i.since
       FROM pg_control_system() s, pg_database d, tidemark.installation i WHERE d.datname = current_database()
       """
-    ) { $0.string(0) }
-    guard let epoch else { return nil }
-    let captured = try session.all(
+    ) { (epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2))) }
+    guard let life, let mode = life.mode else { return nil }
+    let slot = mode == .wal ? try WALSlot.load(session) : nil
+    let place = mode == .wal ? WALPlace(through: slot?.confirmed ?? .zero).text : OutboxPlace().text
+    return Installation(
+      epoch: life.epoch, captured: try captured(session), mode: mode, since: life.since ?? .zero, slot: slot,
+      start: Position(epoch: life.epoch, place: place))
+  }
+
+  private static func captured(_ session: PostgresSession) throws -> [Captured] {
+    try session.all(
       """
       SELECT c.relation, c.name, t.oid IS NULL, tidemark.signature(c.relation) <> c.signature,
         tidemark.key_columns(c.relation) IS DISTINCT FROM c.key
@@ -43,7 +67,7 @@ struct Installation: Sendable {
         if row.bool(2) {
           "the table was dropped"
         } else if row.bool(3) {
-          "a trigger of capture on it was dropped, disabled or replaced"
+          "what captures it (triggers, or the publication with its replica identity) was dropped, disabled or replaced"
         } else if row.bool(4) {
           "its primary key was changed"
         } else {
@@ -51,6 +75,12 @@ struct Installation: Sendable {
         }
       return Captured(relation: row.integer(0), name: row.string(1), fault: fault)
     }
-    return Installation(epoch: epoch, captured: captured)
+  }
+
+  /// Why nothing can be captured at all; nil if all is well.
+  var fault: String? {
+    guard mode == .wal else { return nil }
+    guard let slot else { return "the replication slot was dropped" }
+    return slot.fault
   }
 }

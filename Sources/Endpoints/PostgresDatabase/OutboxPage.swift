@@ -46,7 +46,7 @@ struct OutboxPage: Sendable {
 
   /// A window from `place` up to now.
   static func openingWindow(_ place: OutboxPlace, _ session: PostgresSession) throws -> OutboxPlace {
-    let snapshot = try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
+    let snapshot = try Snapshot.current(session)
     return OutboxPlace(seen: place.seen, window: snapshot.map { OutboxPlace.Window(snapshot: $0, lastId: 0) })
   }
 

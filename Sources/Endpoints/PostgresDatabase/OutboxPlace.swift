@@ -1,4 +1,5 @@
 import Changes
+import Postgres
 
 /// A `pg_snapshot`: which transactions were over at a moment.
 struct Snapshot: Hashable, Sendable {
@@ -10,6 +11,20 @@ struct Snapshot: Hashable, Sendable {
       parts[2].split(separator: ",").allSatisfy({ UInt64($0) != nil })
     else { return nil }
     self.text = text
+  }
+
+  /// That of the session's next statement.
+  static func current(_ session: PostgresSession) throws -> Snapshot? {
+    try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
+  }
+
+  /// Whether a transaction of the recent past was not over yet.
+  /// - Parameter xid: without its epoch, as the WAL tells it.
+  func isRunning(_ xid: UInt32) -> Bool {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    let end = UInt32(truncatingIfNeeded: UInt64(parts[1]) ?? 0)
+    if Int32(bitPattern: xid &- end) >= 0 { return true }
+    return parts[2].split(separator: ",").contains { UInt32(truncatingIfNeeded: UInt64($0) ?? 0) == xid }
   }
 
   private init() { text = "3:3:" }

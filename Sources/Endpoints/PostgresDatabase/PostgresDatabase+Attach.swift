@@ -2,27 +2,41 @@ import Changes
 import Postgres
 
 extension PostgresDatabase {
-  /// The statements run inside one transaction that waits at most three seconds for a lock.
-  /// - Throws: `Failure` for a table that cannot be captured.
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    try await reading.run { try AttachPlan(tables, $0).statements }
+    let capture = capture
+    return try await reading.run { try AttachPlan(tables, try capture.mode(tables, $0), $0).statements }
   }
 
+  /// Capture by triggers is installed in one transaction. Capture from the WAL takes three steps, each of which leaves
+  /// the application as it was if the next one fails; attaching again goes on.
   /// - Throws: `Failure` for a table that cannot be captured, `PostgresError` with `isSerialization` where the
   ///   application held a lock on a table for too long: nothing was changed, try again.
   package func attach(_ tables: [String]) async throws {
-    try await reading.transaction { session in
-      try session.execute(Self.patience)
-      for statement in try AttachPlan(tables, session).statements { try session.execute(statement) }
+    let capture = capture
+    let mode = try await reading.run { try capture.mode(tables, $0) }
+    // Each step shows what the next one finds; the plan is made anew for each.
+    while let step = try await reading.run({ try AttachPlan(tables, mode, $0).steps.first }) {
+      try await carryOut(step)
     }
   }
 
   package func detachPlan() async throws -> [String] { try await reading.run { try Self.detachStatements($0) } }
 
   package func detach() async throws {
-    try await reading.transaction { session in
-      try session.execute(Self.patience)
-      for statement in try Self.detachStatements(session) { try session.execute(statement) }
+    // A slot is dropped at once, whatever becomes of the transaction; without it nothing else is left half done.
+    let statements = try await detachPlan()
+    guard !statements.isEmpty else { return }
+    try await carryOut(.transaction(statements))
+  }
+
+  private func carryOut(_ step: AttachPlan.Step) async throws {
+    switch step {
+    case .alone(let statement): try await reading.run { try $0.execute(statement) }
+    case .transaction(let statements):
+      try await reading.transaction { session in
+        try session.execute(Self.patience)
+        for statement in statements { try session.execute(statement) }
+      }
     }
   }
 
@@ -30,8 +44,16 @@ extension PostgresDatabase {
   private static let patience = "SET LOCAL lock_timeout = '3s'"
 
   private static func detachStatements(_ session: PostgresSession) throws -> [String] {
-    guard try Installation.exists(session) else { return [] }
-    return try InstalledTriggers.load(session).flatMap(\.dropStatements) + ["DROP SCHEMA tidemark CASCADE"]
+    var statements: [String] = []
+    if let slot = try WALSlot.load(session) {
+      statements.append("SELECT pg_drop_replication_slot(\(quoted(postgresLiteral: slot.name)))")
+    }
+    if try WALSlot.publishedTables(session) != nil {
+      statements.append("DROP PUBLICATION \(quoted(postgresIdentifier: WALSlot.publication))")
+    }
+    statements += try InstalledTriggers.load(session).flatMap(\.dropStatements)
+    if try Installation.exists(session) { statements.append("DROP SCHEMA tidemark CASCADE") }
+    return statements
   }
 }
 

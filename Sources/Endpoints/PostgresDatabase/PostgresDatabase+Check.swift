@@ -3,10 +3,11 @@ import Postgres
 
 extension PostgresDatabase {
   package func check(_ tables: [String]) async throws -> [Finding] {
-    try await reading.run { session in
+    let capture = capture
+    return try await reading.run { session in
       var findings = try Self.databaseFindings(session)
       for name in tables { findings += try Self.findings(name, session) }
-      return findings
+      return findings + (try capture.findings(tables, session))
     }
   }
 

@@ -11,14 +11,19 @@ package final class PostgresDatabase: AttachedDatabase {
   let system: String
   let reading: PostgresConnection
   let writing: PostgresConnection
-  let outbox: Outbox
+  let capture: CaptureChoice
+  private let outbox: Outbox
+  private let wal: WALCapture
+  private let watch: InstallationWatch
 
   /// - Parameters:
   ///   - name: the database's name in the configuration.
   ///   - url: as libpq reads it; see `PostgresConnection`.
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
+  ///   - capture: how their changes are captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
-  package init(name: String, url: String, tables: [String]) async throws {
+  package init(name: String, url: String, tables: [String], capture: CaptureMode = .auto) async throws {
+    self.capture = CaptureChoice(capture)
     self.name = SourceName(name)
     system = name
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
@@ -29,7 +34,10 @@ package final class PostgresDatabase: AttachedDatabase {
       url: url,
       setup: Self.settings
         + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;")
-    outbox = Outbox(source: self.name, system: name, tables: tables, connection: capturing)
+    watch = InstallationWatch(source: self.name, tables: tables, connection: capturing)
+    outbox = Outbox(system: name, connection: capturing, watch: watch)
+    wal = WALCapture(
+      source: self.name, system: name, url: url, setup: Self.settings, observer: capturing, watch: watch)
     try await reading.run { try $0.execute("SELECT 1") }
   }
 
@@ -42,12 +50,34 @@ package final class PostgresDatabase: AttachedDatabase {
 
     """
 
-  /// - Throws: `CaptureGap` where a trigger is missing, disabled or was changed since `attach`, or the position is of
+  /// The database's changes, captured as it was attached. Where that was changed since `position`, what was captured the
+  /// other way comes first: no change is told twice and none is left out (see `AttachPlan`).
+  /// - Throws: `CaptureGap` where what captures was dropped, disabled or changed since `attach`, or the position is of
   ///   another life of the database; `PostgresError` for what the server says.
-  package func next(after position: Position?) async throws -> ChangeBatch { try await outbox.next(after: position) }
+  package func next(after position: Position?) async throws -> ChangeBatch {
+    let installation = try await watch.verified(for: position)
+    let position = position ?? installation.start
+    guard position.epoch == installation.epoch else { throw installation.gap(from: position.epoch, at: name) }
+    if let place = WALPlace(position.place) {
+      let batch = try await wal.next(after: place, installation)
+      guard installation.mode == .trigger, batch.isPast(installation.since) else { return batch }
+      try await wal.leave()
+      return ChangeBatch(batch.changes, through: installation.start)
+    }
+    guard let place = OutboxPlace(position.place) else { throw installation.gap(from: "\(position)", at: name) }
+    let batch = try await outbox.next(after: place, installation)
+    guard installation.mode == .wal, batch.completeAsOf != nil else { return batch }
+    return ChangeBatch(batch.changes, through: installation.start)
+  }
 
-  /// Deletes what the position covers, a few thousand rows a transaction.
-  package func release(through position: Position) async throws { try await outbox.release(through: position) }
+  /// Lets the database forget what the position covers: rows of the outbox, a few thousand in a transaction, or WAL.
+  package func release(through position: Position) async throws {
+    if let place = WALPlace(position.place) {
+      await wal.release(through: place, epoch: position.epoch)
+    } else if let place = OutboxPlace(position.place) {
+      try await outbox.release(through: place, epoch: position.epoch)
+    }
+  }
 
   package func table(_ name: String) async throws -> any ChangeTarget {
     let shape = try await reading.run { try TableShape.load(name, $0) }
@@ -77,4 +107,9 @@ package final class PostgresDatabase: AttachedDatabase {
         outboxChanges: size?.0 ?? 0, outboxBytes: size?.1 ?? 0, oldestTransaction: oldest ?? nil)
     }
   }
+}
+
+extension ChangeBatch {
+  /// Whether everything that was written before `place` is in this batch or in an earlier one.
+  fileprivate func isPast(_ place: LSN) -> Bool { WALPlace(through.place).map { $0.through >= place } ?? false }
 }

@@ -17,13 +17,20 @@ extension PostgresTable {
     return outcomes
   }
 
+  /// Tells the transaction as Tidemark's own, to the triggers by a setting and to who decodes the WAL by a message that
+  /// comes before the changes.
+  private static let mark = """
+    SELECT set_config('tidemark.origin', 'tidemark', true), CASE WHEN current_setting('wal_level') = 'logical'
+      THEN pg_logical_emit_message(true, '\(WALSlot.mark)', 'origin') END
+    """
+
   private func apply(_ write: Write) async -> Outcome {
     let table = shapeName
     do {
       return try await writing.run { session in
         var phase = PostgresFate.Phase.working
         do {
-          try session.execute("BEGIN; SELECT set_config('tidemark.origin', 'tidemark', true)")
+          try session.execute("BEGIN; " + Self.mark)
           let writer = RecordWriter(shape: try shape(session), session: session)
           let outcome = try writer.perform(write)
           guard case .applied = outcome else { return outcome }
@@ -119,26 +126,16 @@ private struct RecordWriter {
       WHERE \(shape.equal(shape.key, "t", "k"))
       """
     guard try session.execute(sql, [.utf8(fields.bytes)]) > 0 else { throw suppressed }
-    return .applied(.init(key: key, stamp: try ownStamp()))
+    return .applied(.init(key: key, stamp: try PostgresTable.stamp(session)))
   }
 
   private func applied(_ row: [UInt8]?) throws -> Outcome {
     guard let row else { throw suppressed }
     let after = try JSONObject(parsing: row)
-    return .applied(.init(key: shape.key(of: after), after: after, stamp: try ownStamp()))
+    return .applied(.init(key: shape.key(of: after), after: after, stamp: try PostgresTable.stamp(session)))
   }
 
   private var suppressed: Failure {
     Failure(code: "sql.suppressed", message: "\(shape.sql): a trigger or rule of the database dropped the write")
-  }
-
-  /// The last outbox id this session drew, which is our write's; nil where the table is not captured.
-  private func ownStamp() throws -> Stamp? {
-    guard try Installation.exists(session) else { return nil }
-    let isCaptured = try session.first(
-      "SELECT EXISTS (SELECT FROM tidemark.captured WHERE relation = $1)", [.integer(shape.oid)]
-    ) { $0.bool(0) }
-    guard isCaptured == true else { return nil }
-    return try session.first("SELECT currval('tidemark.outbox_id')") { Stamp($0.integer(0)) }
   }
 }

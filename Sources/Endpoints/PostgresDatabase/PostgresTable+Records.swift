@@ -8,15 +8,9 @@ extension PostgresTable {
     guard !keys.isEmpty else { return [:] }
     return try await read { session in
       let shape = try shape(session)
-      let wanted = try keys.map { JSONValue.object(try shape.keyObject($0)) }
       let stamp = try Self.stamp(session)
-      let sql = """
-        SELECT to_jsonb(t.*) FROM \(shape.sql) t
-        JOIN (SELECT DISTINCT * FROM \(shape.recordset(shape.key, parameter: 1, as: "k"))) k
-          ON \(shape.equal(shape.key, "t", "k"))
-        """
-      let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { try JSONObject(parsing: $0.bytes(0)) }
-      return Dictionary(rows.map { (shape.key(of: $0), shape.record($0, stamp: stamp)) }) { first, _ in first }
+      let rows = try shape.rows(of: keys, session)
+      return try rows.mapValues { shape.record(try JSONObject(parsing: $0), stamp: stamp) }
     }
   }
 

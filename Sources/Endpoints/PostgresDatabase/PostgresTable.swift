@@ -26,13 +26,11 @@ package struct PostgresTable: ChangeTarget {
     return shape
   }
 
-  /// The last outbox id drawn. Taken before a read, or while its row is locked: every change of a row with a lower
-  /// stamp that was committed is included. 0 where nothing is attached.
+  /// How far the write-ahead log is. Taken before a read, or while its row is locked: every change of a row with a lower
+  /// stamp that was committed is included.
   static func stamp(_ session: PostgresSession) throws -> Stamp {
-    let last = try session.first(
-      "SELECT coalesce(pg_sequence_last_value(to_regclass('tidemark.outbox_id')), 0)"
-    ) { $0.integer(0) }
-    return Stamp(last ?? 0)
+    let end = try session.first("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint") { $0.integer(0) }
+    return Stamp(end ?? 0)
   }
 }
 
@@ -73,6 +71,17 @@ extension TableShape {
           + " got: \(key.values.count)")
     }
     return JSONObject(zip(self.key, key.values))
+  }
+
+  /// The rows that exist among `keys`, as `to_jsonb` shows them.
+  func rows(of keys: [RecordKey], _ session: PostgresSession) throws -> [RecordKey: [UInt8]] {
+    let wanted = try keys.map { JSONValue.object(try keyObject($0)) }
+    let sql = """
+      SELECT to_jsonb(t.*) FROM \(self.sql) t
+      JOIN (SELECT DISTINCT * FROM \(recordset(key, parameter: 1, as: "k"))) k ON \(equal(key, "t", "k"))
+      """
+    let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { $0.bytes(0) }
+    return try Dictionary(rows.map { (key(of: try JSONObject(parsing: $0)), $0) }) { first, _ in first }
   }
 
   /// The key of a row.

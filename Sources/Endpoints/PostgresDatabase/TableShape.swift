@@ -22,6 +22,8 @@ struct TableShape: Sendable {
   var columns: [Column]
   /// The primary key's columns in key order; empty without one.
   var key: [String]
+  /// Whether the WAL tells of every row that is changed or gone by its primary key at least.
+  var isIdentifiedInWAL: Bool
 
   /// Qualified and quoted for SQL text.
   var sql: String { quoted(postgresIdentifier: schema) + "." + quoted(postgresIdentifier: name) }
@@ -39,20 +41,30 @@ struct TableShape: Sendable {
   static func find(_ name: String, _ session: PostgresSession) throws -> TableShape? {
     let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
     let qualified = parts.count == 2
-    var shape = try session.first(
+    let oid = try session.first(
       """
-      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
         AND (c.relname = $1 AND pg_table_is_visible(c.oid) OR n.nspname = $2 AND c.relname = $3)
       ORDER BY c.relname = $1 DESC LIMIT 1
       """, [.text(name), .text(orNull: qualified ? parts[0] : nil), .text(orNull: qualified ? parts[1] : nil)]
+    ) { $0.integer(0) }
+    return try oid.flatMap { try find(oid: $0, session) }
+  }
+
+  static func find(oid: Int64, _ session: PostgresSession) throws -> TableShape? {
+    var shape = try session.first(
+      """
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident = 'f' OR EXISTS (
+        SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate
+          AND (c.relreplident = 'd' OR c.relreplident = 'i' AND i.indisreplident))
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
+      """, [.integer(oid)]
     ) {
       TableShape(
         oid: $0.integer(0), schema: $0.string(1), name: $0.string(2), kind: $0.string(3), isPartition: $0.bool(4),
-        columns: [], key: [])
+        columns: [], key: [], isIdentifiedInWAL: $0.bool(5))
     }
-    guard let oid = shape?.oid else { return nil }
     shape?.columns = try session.all(
       """
       SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a'
@@ -84,6 +96,19 @@ struct TableShape: Sendable {
         message: "\(sql) has no primary key to tell its records by: ALTER TABLE \(sql) ADD PRIMARY KEY (…)")
     }
   }
+
+  /// - Throws: `Failure` with the cure where publishing the table would lose deletes, or make the application's own
+  ///   UPDATE fail.
+  func requireIdentity() throws(Failure) {
+    guard !isIdentifiedInWAL else { return }
+    throw Failure(
+      code: "table.identity",
+      message: "\(sql) has a replica identity that does not tell its primary key (or a key that is deferrable):"
+        + " \(identityCure)")
+  }
+
+  /// The statement that gives the table a replica identity which tells its primary key, whatever kind of key it is.
+  var identityCure: String { "ALTER TABLE \(sql) REPLICA IDENTITY FULL" }
 
   /// The visible table whose name is closest, if one is close.
   static func nearest(_ name: String, _ session: PostgresSession) throws -> String? {

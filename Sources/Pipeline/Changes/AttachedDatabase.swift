@@ -29,6 +29,18 @@ package protocol AttachedDatabase: ChangeSource {
   func vitals() async throws -> DatabaseVitals
 }
 
+/// How changes are captured at a database.
+package enum CaptureMode: String, Sendable, CaseIterable {
+  /// The best that the database and the role allow.
+  case auto
+  /// From the write-ahead log (PostgreSQL).
+  case wal
+  /// By triggers that write to an outbox.
+  case trigger
+  /// By asking for what changed, now and then.
+  case poll
+}
+
 /// Something `check` found.
 package struct Finding: Sendable, Hashable {
   package enum Severity: String, Sendable { case error, warning }

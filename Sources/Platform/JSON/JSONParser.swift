@@ -30,6 +30,18 @@ struct JSONParser {
     return value
   }
 
+  /// Where the values of the members of an object are, leading and trailing space left out. Of a repeated name the last.
+  static func members(_ bytes: [UInt8]) throws(JSONError) -> [String: Range<Int>] {
+    var parser = JSONParser(bytes)
+    var places: [String: Range<Int>] = [:]
+    parser.skipSpace()
+    guard parser.next == UInt8(ascii: "{") else { throw parser.failure("expected an object") }
+    _ = try parser.object(depth: 0) { name, place in places[name] = place }
+    parser.skipSpace()
+    guard parser.offset == bytes.count else { throw parser.failure("unexpected text after the value") }
+    return places
+  }
+
   private func failure(_ reason: String) -> JSONError { JSONError(offset: offset, reason: reason) }
 
   private var next: UInt8? { offset < bytes.count ? bytes[offset] : nil }
@@ -66,7 +78,10 @@ struct JSONParser {
     return value
   }
 
-  private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
+  /// - Parameter found: told where the value of each member is.
+  private mutating func object(
+    depth: Int, found: (String, Range<Int>) -> Void = { _, _ in }
+  ) throws(JSONError) -> JSONObject {
     offset += 1
     var members: [(String, JSONValue)] = []
     skipSpace()
@@ -77,7 +92,10 @@ struct JSONParser {
       let name = try string()
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw failure("expected ':' after a member name") }
+      skipSpace()
+      let start = offset
       members.append((name, try value(depth: depth + 1)))
+      found(name, start..<offset)
       skipSpace()
     } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "}")) else { throw failure("expected ',' or '}' in an object") }

@@ -12,7 +12,14 @@ struct ConnectionParameters {
   /// Debian's and most others' bundle of public authorities: libpq before 16 knows no `sslrootcert=system`.
   private static let publicAuthorities = "/etc/ssl/certs/ca-certificates.crt"
 
-  init(url: String) throws(PostgresError) {
+  /// What a connection is for.
+  enum Purpose {
+    case statements
+    /// A walsender that serves one database: `CREATE_REPLICATION_SLOT`, `START_REPLICATION` and plain statements.
+    case replication
+  }
+
+  init(url: String, for purpose: Purpose = .statements) throws(PostgresError) {
     let given = try Self.parse(url)
     password = given["password"]
     var keywords = [
@@ -27,8 +34,10 @@ struct ConnectionParameters {
         keywords.append(("sslrootcert", Self.publicAuthorities))
       }
     }
-    // What comes before dbname is overridden by what the URL says.
-    self.keywords = keywords + [("dbname", url)]
+    // What comes before dbname is overridden by what the URL says, and what comes after it overrides the URL.
+    keywords.append(("dbname", url))
+    if purpose == .replication { keywords.append(("replication", "database")) }
+    self.keywords = keywords
   }
 
   /// Sockets and the loopback interface: nobody stands in between.

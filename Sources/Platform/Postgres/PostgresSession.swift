@@ -4,10 +4,10 @@ import CPostgres
 ///
 /// Statements are unnamed, so that a pooler in transaction mode may stand in between.
 package final class PostgresSession {
-  private let handle: ConnectionHandle
+  let handle: ConnectionHandle
 
-  init(url: String) throws(PostgresError) {
-    handle = try ConnectionHandle(ConnectionParameters(url: url))
+  init(url: String, for purpose: ConnectionParameters.Purpose = .statements) throws(PostgresError) {
+    handle = try ConnectionHandle(ConnectionParameters(url: url, for: purpose))
   }
 
   /// The connection is gone; nothing more can be asked of this session.
@@ -75,6 +75,17 @@ package final class PostgresSession {
     return result.rowCount == 0 ? nil : try transform(PostgresRow(result: result, index: 0))
   }
 
+  /// Starts a stream in both directions; from now on the connection is the stream's alone.
+  func startCopyBoth(_ sql: String) throws(PostgresError) {
+    let pointer = unsafe PQexec(handle.pointer, sql)
+    if let pointer = unsafe pointer, unsafe PQresultStatus(pointer) == PGRES_COPY_BOTH {
+      unsafe PQclear(pointer)
+      return
+    }
+    let unexpected = try unsafe finished(pointer)
+    throw PostgresError(sqlState: "08P01", message: "the server answered \(unexpected.command) and started no stream")
+  }
+
   private func result(_ sql: String, _ bindings: [PostgresValue]) throws(PostgresError) -> ResultHandle {
     let bindings = try PackedBindings(bindings)
     return try unsafe finished(
@@ -95,34 +106,4 @@ package final class PostgresSession {
     default: throw result.error(isLost: isLost, fallback: handle.message)
     }
   }
-}
-
-/// Sole owner of a `PGconn*`: its end of life is the connection's.
-@safe private final class ConnectionHandle {
-  let pointer: OpaquePointer
-  private let secret: String?
-
-  init(_ parameters: ConnectionParameters) throws(PostgresError) {
-    secret = parameters.password
-    let opened = parameters.withPointers { unsafe PQconnectdbParams($0, $1, 1) }
-    guard let opened = unsafe opened else {
-      throw PostgresError(sqlState: PostgresError.lost, message: "no memory for a connection")
-    }
-    unsafe pointer = opened
-    guard unsafe PQstatus(opened) == CONNECTION_OK else {
-      throw PostgresError(sqlState: PostgresError.lost, message: message)
-    }
-    // The default prints the server's notices on standard error.
-    unsafe PQsetNoticeProcessor(opened, { _, _ in }, nil)
-  }
-
-  /// What libpq says of the connection, without the password.
-  var message: String {
-    let text = unsafe String(cString: PQerrorMessage(pointer))
-    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-    guard let secret, !secret.isEmpty else { return line }
-    return line.replacing(secret, with: "…")
-  }
-
-  deinit { unsafe PQfinish(pointer) }
 }

@@ -31,9 +31,6 @@ package struct HTTPSettings: Sendable {
   package static let usual = HTTPSettings(host: "127.0.0.1", port: 8642, token: nil)
 }
 
-/// How changes are captured at a database.
-package enum CaptureMode: String, Sendable, CaseIterable { case auto, trigger }
-
 /// An attached database.
 package struct DatabaseSettings: Sendable {
   package enum Location: Sendable {

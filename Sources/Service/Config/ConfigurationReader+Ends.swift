@@ -1,3 +1,4 @@
+import Changes
 import YAML
 
 extension ConfigurationReader {
@@ -5,7 +6,12 @@ extension ConfigurationReader {
     value.mapping { reader in
       let url = reader.required("url", hint: "\"postgres://…\" or \"sqlite:path\"")
       let capture = reader["capture"].map { $0.choice(CaptureMode.self) } ?? .auto
-      guard let location = url.flatMap({ location($0) }), let capture, let written = name.string() else { return nil }
+      let location = url.flatMap { self.location($0) }
+      if case .sqlite? = location, capture == .wal {
+        reader["capture"]?.report(
+          "config.capture", "SQLite has no write-ahead log that others can decode", hint: "trigger or poll")
+      }
+      guard let location, let capture, let written = name.string() else { return nil }
       return DatabaseSettings(name: written, location: location, capture: capture, place: name.place)
     }
   }

@@ -47,7 +47,8 @@ package struct Assembly: Sendable {
   ) async throws -> any AttachedDatabase {
     switch database.location {
     case .sqlite(let path): try await SQLiteDatabase(name: database.name, path: path, tables: tables)
-    case .postgres(let url): try await PostgresDatabase(name: database.name, url: url.revealed(), tables: tables)
+    case .postgres(let url):
+      try await PostgresDatabase(name: database.name, url: url.revealed(), tables: tables, capture: database.capture)
     }
   }
 

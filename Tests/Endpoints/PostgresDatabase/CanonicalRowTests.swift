@@ -5,7 +5,8 @@ import Testing
 struct CanonicalRowTests {
   @Test func `Columns come in the order of jsonb, whatever their order in the table`() {
     let row = CanonicalRow([
-      (name: "name", type: .text), (name: "é", type: .number), (name: "id", type: .number), (name: "z\"", type: .boolean),
+      (name: "name", type: .text), (name: "é", type: .number), (name: "id", type: .number),
+      (name: "z\"", type: .boolean),
     ])
     #expect(
       written(row, "x1-2t", [.text(0..<1), .text(1..<2), .text(2..<4), .text(4..<5)])

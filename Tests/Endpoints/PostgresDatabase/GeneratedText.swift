@@ -24,7 +24,9 @@ extension SeededNumbers {
   }
 
   private static let words = ["", "NULL", "null", "\\N", "NaN", "infinity", "{}", "()", "\"\"", "\\", "\\\\", "\"\\\""]
-  private static let marks = ["\"", "\\", "{", "}", "(", ")", ",", ";", "'", "\n", "\r", "\t", "\u{1}", "\u{7F}", "é", "😀"]
+  private static let marks = [
+    "\"", "\\", "{", "}", "(", ")", ",", ";", "'", "\n", "\r", "\t", "\u{1}", "\u{7F}", "é", "😀",
+  ]
 
   mutating func digits(_ count: Int) -> String { String((0..<count).map { _ in pick(Array("0123456789")) }) }
 
@@ -48,7 +50,9 @@ extension SeededNumbers {
   mutating func zone() -> String { pick(["", "+00", "Z", "-05", "+05:30", "+14", "-12:45"]) }
 
   mutating func timestamp() -> String {
-    if chance(10) { return pick(["infinity", "-infinity", "epoch", "4713-11-24 00:00:00 BC", "294276-12-31 23:59:59.999999"]) }
+    if chance(10) {
+      return pick(["infinity", "-infinity", "epoch", "4713-11-24 00:00:00 BC", "294276-12-31 23:59:59.999999"])
+    }
     let day = date(294275)
     let (date, era) = day.hasSuffix(" BC") ? (String(day.dropLast(3)), " BC") : (day, "")
     return "\(date) \(time())\(zone())\(era)"
@@ -68,7 +72,8 @@ extension SeededNumbers {
   private mutating func bareJSON(_ depth: Int) -> String {
     switch below(depth > 0 ? 7 : 5) {
     case 0: return pick(["null", "true", "false"])
-    case 1: return pick(["0", "-0", "-0.0", "1e5", "1.50E-3", "0e-5", "-12.5e+1", "100e-2", "9007199254740993", "1e200"])
+    case 1:
+      return pick(["0", "-0", "-0.0", "1e5", "1.50E-3", "0e-5", "-12.5e+1", "100e-2", "9007199254740993", "1e200"])
     case 2:
       let number = decimal(30)
       return number.contains("n") || number.contains("N") || number.drop { $0 == "-" }.first == "0" ? "0.10" : number
@@ -84,7 +89,8 @@ extension SeededNumbers {
 
   /// Short, so that names repeat.
   private mutating func jsonName() -> String {
-    chance(3) ? jsonString() : pick(["\"a\"", "\"b\"", "\"aa\"", "\"\\u0061\"", "\"\"", "\"é\"", "\"\\u00e9\"", "\"zz\""])
+    chance(3)
+      ? jsonString() : pick(["\"a\"", "\"b\"", "\"aa\"", "\"\\u0061\"", "\"\"", "\"é\"", "\"\\u00e9\"", "\"zz\""])
   }
 
   private mutating func jsonString() -> String {

@@ -102,7 +102,9 @@ struct GeneratedType: Sendable {
         let value = Double(bitPattern: random.next())
         return random.chance(4) ? random.pick(floats + ["1e308", "5e-324"]) : value.isNaN ? "NaN" : "\(value)"
       },
-      GeneratedType(sql: "date") { $0.chance(8) ? $0.pick(["infinity", "-infinity", "4713-11-24 BC"]) : $0.date(5_874_897) },
+      GeneratedType(sql: "date") {
+        $0.chance(8) ? $0.pick(["infinity", "-infinity", "4713-11-24 BC"]) : $0.date(5_874_897)
+      },
       GeneratedType(sql: "timestamp") { $0.timestamp() },
       GeneratedType(sql: "timestamp with time zone") { $0.timestamp() },
       GeneratedType(sql: "timestamp(0)") { $0.timestamp() },
@@ -129,7 +131,9 @@ struct GeneratedType: Sendable {
       GeneratedType(sql: "datemultirange") { $0.pick(["{}", "{[2020-01-01,2020-02-01),[2021-01-01,)}"]) },
     ] + samples.map { sql, values in GeneratedType(sql: sql) { $0.pick(values) } }
 
-  private static let floats = ["0", "-0", "1e15", "1e16", "-1e+20", "1.5e-07", "0.0001", "1e-05", "Infinity", "-Infinity", "NaN"]
+  private static let floats = [
+    "0", "-0", "1e15", "1e16", "-1e+20", "1.5e-07", "0.0001", "1e-05", "Infinity", "-Infinity", "NaN",
+  ]
 
   /// Types that are strings, where a few values say all.
   private static let samples = [

@@ -93,12 +93,13 @@ struct PostgresAttachTests {
     let base = try await scene.text("SELECT current_database()")
     try await scene.execute("CREATE ROLE reader_\(base) LOGIN; GRANT SELECT ON a TO reader_\(base)")
     let url = try ScratchPostgres.cluster().url(base, user: "reader_\(base)")
-    let database = try await PostgresDatabase(name: "shop", url: url, tables: ["a"])
+    let database = try await PostgresDatabase(name: "shop", url: url, tables: ["a"], capture: .wal)
     let remedies = try await database.check(["a"]).compactMap(\.remedy)
     #expect(
       remedies == [
         "GRANT CREATE ON DATABASE \(base) TO reader_\(base)",
         "GRANT INSERT, UPDATE, DELETE ON \"public\".\"a\" TO reader_\(base)", "GRANT postgres TO reader_\(base)",
+        "ALTER ROLE reader_\(base) REPLICATION",
       ])
   }
 }

@@ -10,16 +10,23 @@ struct PostgresScene {
   let application: PostgresConnection
   let database: PostgresDatabase
   let tables: [String]
+  let capture: CaptureMode
 
   /// - Parameter schema: what the application has made before Tidemark comes.
-  init(_ schema: String, tables: [String], attached: Bool = true) async throws {
+  init(
+    _ schema: String, tables: [String], capture: CaptureMode = .trigger, attached: Bool = true
+  ) async throws {
     url = try await ScratchPostgres.database()
     application = PostgresConnection(url: url)
     self.tables = tables
+    self.capture = capture
     try await application.run { try $0.execute(schema) }
-    database = try await PostgresDatabase(name: "shop", url: url, tables: tables)
+    database = try await PostgresDatabase(name: "shop", url: url, tables: tables, capture: capture)
     if attached { try await database.attach(tables) }
   }
+
+  /// The scratch database's own name.
+  var name: String { String(url.split(separator: "?")[0].split(separator: "/").last ?? "") }
 
   func execute(_ sql: String) async throws { try await application.run { try $0.execute(sql) } }
 
@@ -27,14 +34,26 @@ struct PostgresScene {
     try await application.run { try $0.first(sql) { $0.string(0) } } ?? ""
   }
 
+  /// The endpoint as a service that has just been started has it.
+  func reader() async throws -> PostgresDatabase {
+    try await PostgresDatabase(name: "shop", url: url, tables: tables, capture: capture)
+  }
+
+  /// Everything captured after `position`, released as it is read.
+  func drain(after position: Position? = nil) async throws -> (changes: [Change], through: Position) {
+    try await database.drain(after: position)
+  }
+}
+
+extension PostgresDatabase {
   /// Everything captured after `position`, released as it is read.
   func drain(after position: Position? = nil) async throws -> (changes: [Change], through: Position) {
     var changes: [Change] = []
     var position = position
     while true {
-      let batch = try await database.next(after: position)
+      let batch = try await next(after: position)
       changes += batch.changes
-      try await database.release(through: batch.through)
+      try await release(through: batch.through)
       position = batch.through
       if batch.completeAsOf != nil { return (changes, batch.through) }
     }

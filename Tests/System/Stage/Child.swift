@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Support
 import Synchronization
 
 /// A process of the built product. It is killed when the test ends, and when the test process ends, however that ends.
@@ -109,29 +110,4 @@ private final class Reaper: Sendable {
   }
 
   func tell(_ text: String) { try? pipe.fileHandleForWriting.write(contentsOf: Data((text + "\n").utf8)) }
-}
-
-/// Something that was waited for and did not come.
-struct NotReached: Error, CustomStringConvertible {
-  let description: String
-}
-
-/// Asks until there is an answer.
-/// - Throws: `NotReached` when there is none within `limit`, and what `ask` throws.
-func eventually<Answer: Sendable>(
-  _ what: String, within limit: Duration = .seconds(30), _ ask: () async throws -> Answer?
-) async throws -> Answer {
-  let deadline = ContinuousClock.now + limit
-  while true {
-    if let answer = try await ask() { return answer }
-    guard ContinuousClock.now < deadline else { throw NotReached(description: "not within \(limit): \(what)") }
-    try await Task.sleep(for: .milliseconds(25))
-  }
-}
-
-/// Waits until `condition` holds.
-func eventually(
-  _ what: String, within limit: Duration = .seconds(30), holds condition: () async throws -> Bool
-) async throws {
-  let _: Bool = try await eventually(what, within: limit) { try await condition() ? true : nil }
 }

@@ -24,7 +24,7 @@ struct Scene: Sendable {
 
   func configure(conflict: String = "database", extra: String = "") throws {
     let text = """
-      databases: { shop: { url: "\(shop.url)" } }
+      databases: { shop: { url: "\(shop.url)", capture: \(shop.kind.capture) } }
       connectors: { crm: { use: sandbox, url: "\(crm.url)", auth: { token: "${env:CRM_TOKEN}" } } }
       http: { listen: "127.0.0.1:\(port)" }
       links:

@@ -4,12 +4,15 @@ import SQLite
 import Support
 import Testing
 
-/// The databases every promise is tested on.
+/// The databases every promise is tested on, in each way their changes are captured as they happen.
 enum DatabaseKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   case sqlite = "SQLite"
   case postgres = "PostgreSQL"
+  case postgresWAL = "PostgreSQL by its WAL"
 
   var testDescription: String { rawValue }
+  /// As `tidemark.yaml` names it.
+  var capture: String { self == .postgresWAL ? "wal" : "trigger" }
 }
 
 /// The shop's own application: it writes plain SQL and knows nothing of Tidemark. Rows are read as text.
@@ -31,7 +34,7 @@ struct Shop: Sendable {
     case .sqlite:
       url = "sqlite:shop.db"
       connection = .sqlite(try await SQLiteConnection(path: "\(folder)/shop.db", access: .create))
-    case .postgres:
+    case .postgres, .postgresWAL:
       url = try await ScratchPostgres.database()
       connection = .postgres(PostgresConnection(url: url))
     }
@@ -76,7 +79,7 @@ struct Shop: Sendable {
       try await execute(
         "CREATE TABLE heard (number INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT, value TEXT)",
         "CREATE TRIGGER hears AFTER UPDATE OF \(column) ON \(table) BEGIN \(insert) END")
-    case .postgres:
+    case .postgres, .postgresWAL:
       try await execute(
         "CREATE TABLE heard (number bigserial PRIMARY KEY, record text, value text)",
         "CREATE FUNCTION hears() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(insert) RETURN NEW; END $$",
@@ -93,7 +96,7 @@ struct Shop: Sendable {
       let hasSequence = try await value("SELECT name FROM sqlite_schema WHERE name = 'sqlite_sequence'") != nil
       return own.map { $0[0] }.sorted()
         + (hasSequence ? try await rows("SELECT name FROM sqlite_sequence").map { $0[0] } : [])
-    case .postgres:
+    case .postgres, .postgresWAL:
       // The dump begins and ends with a random word.
       return try ScratchPostgres.cluster().run("pg_dump", ["-s", url]).split(separator: "\n").map(String.init)
         .filter { !$0.hasPrefix("\\restrict") && !$0.hasPrefix("\\unrestrict") }

@@ -32,7 +32,9 @@ package struct CanonicalRow: Sendable {
 
   /// - Parameter columns: in the order the fields of a row come in. Names are different.
   package init(_ columns: some Collection<(name: String, type: CanonicalType)>) {
-    let given = columns.enumerated().map { (index: $0.offset, name: Array($0.element.name.utf8), type: $0.element.type) }
+    let given = columns.enumerated().map {
+      (index: $0.offset, name: Array($0.element.name.utf8), type: $0.element.type)
+    }
     var ordered: [Column] = []
     var writer = JSONWriter()
     for column in given.sorted(by: { Self.precedes($0.name[...], $1.name[...]) }) {
