@@ -80,11 +80,10 @@ struct CanonicalTypeTests {
     let oracle = try await CanonicalOracle()
     let (statements, made) = GeneratedType.made(30, &random)
     try await oracle.execute(statements)
-    // The text of jsonb is the server's own JSON and copied as it is.
-    let types = (GeneratedType.builtIn + made).filter { !$0.sql.hasPrefix("jsonb") }
-    for _ in 0..<40 {
-      let generated = random.pick(types)
+    for _ in 0..<60 {
+      let generated = random.pick(GeneratedType.builtIn + made.suffix(30))
       let type = try #require(try await oracle.type(generated.sql))
+      if type.isCopied { continue }
       for _ in 0..<50 {
         var scalars = Array(generated.value(&random).unicodeScalars)
         for _ in 0...random.below(3) where !scalars.isEmpty {
@@ -140,5 +139,16 @@ struct CanonicalTypeTests {
     let oracle = try await CanonicalOracle()
     let types = try await oracle.connection.run { try CanonicalType.load([23, 4_000_000_000], $0) }
     #expect(Array(types.keys) == [23])
+  }
+}
+
+extension CanonicalType {
+  /// The text of a jsonb column is the server's own JSON.
+  fileprivate var isCopied: Bool {
+    switch self {
+    case .jsonb: true
+    case .array(let element, _): element.isCopied
+    default: false
+    }
   }
 }

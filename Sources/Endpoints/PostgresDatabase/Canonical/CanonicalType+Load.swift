@@ -56,13 +56,24 @@ extension CanonicalType {
       case "array": array(oid, of: type(entry.part, entries, &known, depth: depth + 1), entry.delimiter)
       case "composite":
         .composite(
-          CanonicalRow(entry.attributes.map { ($0.name, type($0.type, entries, &known, depth: depth + 1)) }))
+          CanonicalRow(entry.attributes.map { ($0.name, type($0.type, entries, &known, depth: depth + 1).checked) }))
       case "hstore": .hstore
       case "cast": .unsupported(entry.name)
       default: builtIn(oid)
       }
     known[oid] = made
     return made
+  }
+
+  /// The type as an attribute of a composite type, which may be altered behind our back so that text of another type
+  /// comes: `jsonb` is then not copied unseen, or a row would end up that is no JSON. A column is not altered without
+  /// the table's telling.
+  private var checked: CanonicalType {
+    switch self {
+    case .jsonb: .json
+    case .array(let element, let delimiter): .array(of: element.checked, delimiter: delimiter)
+    default: self
+    }
   }
 
   /// OIDs of built-in types never change (`pg_type.dat`).

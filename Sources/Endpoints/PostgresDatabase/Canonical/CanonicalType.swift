@@ -15,6 +15,7 @@ package indirect enum CanonicalType: Sendable {
   case text
   /// Written as `jsonb` would hold it.
   case json
+  /// The server's own JSON, copied without a look at it.
   case jsonb
   /// The extension's type: an object of strings.
   case hstore

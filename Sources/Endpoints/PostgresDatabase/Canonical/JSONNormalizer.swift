@@ -54,7 +54,7 @@ struct JSONNormalizer {
         } else {
           guard text[at] == UInt8(ascii: ",") else { return false }
           at += 1
-          if container.isObject { endMember(writer) }
+          if container.isObject { endMember(at: writer.count) }
           writer.raw(", ")
           guard !container.isObject || name(text, &at, &writer) else { return false }
           isComplete = false
@@ -84,7 +84,7 @@ struct JSONNormalizer {
 
   private mutating func end(_ container: Container, _ writer: inout JSONWriter) {
     if container.isObject, members.count > container.firstMember {
-      endMember(writer)
+      endMember(at: writer.count)
       order(container, &writer)
     }
     members.removeLast(members.count - container.firstMember)
@@ -93,30 +93,37 @@ struct JSONNormalizer {
     writer.raw(container.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
   }
 
-  private mutating func endMember(_ writer: JSONWriter) {
+  private mutating func endMember(at end: Int) {
     let last = members.count - 1
-    members[last].written = members[last].written.lowerBound..<writer.count
+    members[last].written = members[last].written.lowerBound..<end
   }
 
   /// Puts the members of a container in order and drops all but the last of each name.
   private func order(_ container: Container, _ writer: inout JSONWriter) {
-    let given = members[container.firstMember...]
-    guard zip(given, given.dropFirst()).contains(where: { !precedes($0, $1) }) else { return }
-    let sorted = given.sorted { a, b in
+    let unordered = ((container.firstMember + 1)..<members.count).contains {
+      !precedes(members[$0 - 1], members[$0])
+    }
+    guard unordered else { return }
+    let sorted = members[container.firstMember...].sorted { a, b in
       precedes(a, b) || (!precedes(b, a) && a.written.lowerBound < b.written.lowerBound)
     }
     var ordered: [UInt8] = []
     ordered.reserveCapacity(writer.count - container.start)
     for (index, member) in sorted.enumerated() {
       if index + 1 < sorted.count, !precedes(member, sorted[index + 1]) { continue }
-      if !ordered.isEmpty { ordered += [UInt8(ascii: ","), UInt8(ascii: " ")] }
+      if !ordered.isEmpty {
+        ordered.append(UInt8(ascii: ","))
+        ordered.append(UInt8(ascii: " "))
+      }
       ordered += writer.bytes[member.written]
     }
     writer.truncate(to: container.start)
-    writer.raw(ordered)
+    writer.raw(ordered.span)
   }
 
-  private func precedes(_ a: Member, _ b: Member) -> Bool { CanonicalRow.precedes(names[a.name], names[b.name]) }
+  private func precedes(_ a: Member, _ b: Member) -> Bool {
+    a.name.count == b.name.count ? CanonicalRow.precedes(names[a.name], names[b.name]) : a.name.count < b.name.count
+  }
 
   /// Reads and writes a member's name and the colon after it.
   private mutating func name(_ text: Span<UInt8>, _ at: inout Int, _ writer: inout JSONWriter) -> Bool {
@@ -125,7 +132,7 @@ struct JSONNormalizer {
     let start = names.count
     guard JSONText.decode(text, content, into: &names) else { return false }
     let written = writer.count
-    writer.write(string: names[start...])
+    writer.write(string: names.span.extracting(start...))
     writer.raw(": ")
     members.append(Member(name: start..<names.count, written: written..<written))
     skipSpace(text, &at)
@@ -158,13 +165,18 @@ struct JSONNormalizer {
     }
     var decoded: [UInt8] = []
     guard JSONText.decode(text, content, into: &decoded) else { return false }
-    writer.write(string: decoded)
+    writer.write(string: decoded.span)
     return true
   }
 
   private func word(_ text: Span<UInt8>, _ at: inout Int, _ writer: inout JSONWriter) -> Bool {
-    let words: [StaticString] = ["null", "true", "false"]
-    guard let word = words.first(where: { text.has($0, at: at) }) else { return false }
+    let word: StaticString =
+      switch text[at] {
+      case UInt8(ascii: "n"): "null"
+      case UInt8(ascii: "t"): "true"
+      default: "false"
+      }
+    guard text.has(word, at: at) else { return false }
     writer.raw(word)
     at += word.utf8CodeUnitCount
     return true

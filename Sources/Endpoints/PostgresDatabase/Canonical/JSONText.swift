@@ -5,11 +5,10 @@ enum JSONText {
   static func decode(_ text: Span<UInt8>, _ content: Range<Int>, into plain: inout [UInt8]) -> Bool {
     var at = content.lowerBound
     while at < content.upperBound {
-      guard text[at] == UInt8(ascii: "\\") else {
-        plain.append(text[at])
-        at += 1
-        continue
-      }
+      let start = at
+      while at < content.upperBound, text[at] != UInt8(ascii: "\\") { at += 1 }
+      text.extracting(start..<at).withUnsafeBufferPointer { plain.append(contentsOf: $0) }
+      guard at < content.upperBound else { break }
       guard at + 1 < content.upperBound else { return false }
       let letter = text[at + 1]
       at += 2
