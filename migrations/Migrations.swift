@@ -12,13 +12,16 @@ package struct Migration: Sendable {
 /// Every schema Tidemark installs, each forward only: a step is never changed once it has been released.
 package enum Migrations {
   /// The log (SQLite).
-  package static let log = [Migration(1, PackageResources._001_log_sql)]
+  package static let log = [
+    Migration(1, PackageResources._001_log_sql), Migration(2, PackageResources._002_capture_gaps_sql),
+  ]
 
   /// The outbox in an attached SQLite database. Its statements are divided by a semicolon at the end of a line.
   package static let sqlite = [Migration(1, PackageResources._001_outbox_sql)]
 
   /// What is installed in an attached PostgreSQL database.
   package static let postgres = [
-    Migration(1, PackageResources._001_capture_sql), Migration(3, PackageResources._003_wal_sql),
+    Migration(1, PackageResources._001_capture_sql), Migration(2, PackageResources._002_wal_sql),
+    Migration(3, PackageResources._003_outbox_sql),
   ]
 }

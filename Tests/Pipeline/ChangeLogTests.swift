@@ -128,6 +128,27 @@ struct ChangeLogTests {
     #expect(history.map(\.sequence.number) == [66, 73, 80, 87, 94])
   }
 
+  @Test("finds the last row told of a record, not of one that is gone, nor from before a gap")
+  func images() async throws {
+    let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
+    let shop = SourceName("shop")
+    try await log.append(batch(1...2500), from: shop)
+    var deletion = batch(2501...2501)
+    deletion.changes[0].operation = .delete
+    try await log.append(deletion, from: shop)
+    let keys = Set((0..<9).map { RecordKey(.integer($0)) })
+    let rows = try await log.latestRows(of: Self.customers, told: shop, keys)
+    #expect(Set(rows.keys) == Set([0, 1, 3, 4, 5, 6].map { RecordKey(.integer($0)) }))
+    #expect(rows[RecordKey(1)] == change(2500).row)
+    #expect(try await log.latestRows(of: Self.customers, told: SourceName("backfill"), keys).isEmpty)
+    let resume = Position(epoch: "f", place: "0")
+    try await log.cross(CaptureGap(source: shop, reason: "restored", resume: resume), to: resume)
+    #expect(try await log.captureWatermark(of: shop) == resume)
+    #expect(try await log.latestRows(of: Self.customers, told: shop, keys).isEmpty)
+    try await log.append(batch(2502...2502), from: shop)
+    #expect(try await log.latestRows(of: Self.customers, told: shop, keys).keys.map(\.description) == ["3"])
+  }
+
   @Test("removes what every link has settled and nothing else")
   func retention() async throws {
     let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)

@@ -1,4 +1,5 @@
 import Changes
+import JSON
 import Postgres
 
 /// One page of a window of the outbox.
@@ -28,11 +29,12 @@ struct OutboxPage: Sendable {
     }
     var count = 0
     var bytes: Int64 = 0
-    try session.rows(pageSQL, bindings(opened, window)) { row in
+    try rows(bindings(opened, window), session) { row, isPlain in
       count += 1
       bytes = row.integer(7)
       window.lastId = row.integer(0)
-      if let endpoint = name(row.integer(1)) { page.changes.append(try change(row, of: endpoint)) }
+      guard let endpoint = name(row.integer(1)) else { return }
+      page.changes.append(try isPlain ? plainChange(row, of: endpoint) : change(row, of: endpoint))
     }
     if count < mostChanges, bytes < mostBytes {
       page.through = OutboxPlace(seen: window.snapshot)
@@ -57,19 +59,47 @@ struct OutboxPage: Sendable {
     ]
   }
 
-  private static let pageSQL = """
-    SELECT id, relation, operation, key, "row", origin, (extract(epoch FROM at) * 1000000)::bigint, running
-    FROM (
-      SELECT *, sum(size) OVER (ORDER BY id) AS running
-      FROM (
-        SELECT *, coalesce(pg_column_size("row"), 0) AS size FROM tidemark.outbox
-        WHERE id > $3 AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND xid < pg_snapshot_xmax($2::pg_snapshot)
-          AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)
-        ORDER BY id LIMIT $4
-      ) first_rows
-    ) page
-    WHERE running - size < $5 ORDER BY id
+  /// A `json` value of the application that `jsonb` refuses fails the query: then the rows come as they are stored.
+  private static func rows(
+    _ bindings: [PostgresValue], _ session: PostgresSession, _ body: (PostgresRow, _ isPlain: Bool) throws -> Void
+  ) throws {
+    do {
+      let canonical = #""row"::jsonb"#
+      try session.rows(pageSQL(canonical, key: "tidemark.key_of(canonical, columns)"), bindings) { try body($0, false) }
+    } catch let error as PostgresError where error.sqlState.hasPrefix("22") {
+      try session.rows(pageSQL(#""row""#, key: "to_jsonb(columns)"), bindings) { try body($0, true) }
+    }
+  }
+
+  private static func pageSQL(_ row: String, key: String) -> String {
     """
+    SELECT id, relation, operation, coalesce(key, \(key)), canonical, origin,
+      (extract(epoch FROM at) * 1000000)::bigint, running, stamp, key IS NOT NULL
+    FROM (
+      SELECT page.*, \(row) AS canonical, c.key AS columns
+      FROM (
+        SELECT *, sum(size) OVER (ORDER BY id) AS running
+        FROM (
+          SELECT *, coalesce(pg_column_size("row"), 0) AS size FROM tidemark.outbox
+          WHERE id > $3 AND xid >= pg_snapshot_xmin($1::pg_snapshot) AND xid < pg_snapshot_xmax($2::pg_snapshot)
+            AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)
+          ORDER BY id LIMIT $4
+        ) first_rows
+      ) page LEFT JOIN tidemark.captured c USING (relation)
+      WHERE running - size < $5 OFFSET 0
+    ) shown ORDER BY id
+    """
+  }
+
+  /// A row as it is stored, with the names of its key's columns where its key was not stored.
+  private static func plainChange(_ row: PostgresRow, of endpoint: EndpointName) throws -> Change {
+    var change = try change(row, of: endpoint)
+    guard !change.row.isEmpty else { return change }
+    let plain = try PlainRow(change.row)
+    change.row = plain.canonical
+    if !row.bool(9) { change.key = try plain.key(change.key.values.compactMap(\.stringValue)) }
+    return change
+  }
 
   private static func change(_ row: PostgresRow, of endpoint: EndpointName) throws -> Change {
     guard let operation = Operation(rawValue: UInt8(clamping: row.integer(2))) else {
@@ -78,7 +108,7 @@ struct OutboxPage: Sendable {
     }
     return Change(
       operation, of: endpoint, key: try RecordKey(encoded: row.string(3)), row: row.bytes(4),
-      origin: row.integer(5) == 1 ? .tidemark : .application, stamp: Stamp(row.integer(0)),
+      origin: row.integer(5) == 1 ? .tidemark : .application, stamp: Stamp(row.integer(8)),
       committedAt: Timestamp(microseconds: row.integer(6)))
   }
 

@@ -21,8 +21,11 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - url: as libpq reads it; see `PostgresConnection`.
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
   ///   - capture: how their changes are captured.
+  ///   - images: the rows told so far; nil where nothing is to be captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
-  package init(name: String, url: String, tables: [String], capture: CaptureMode = .auto) async throws {
+  package init(
+    name: String, url: String, tables: [String], capture: CaptureMode = .auto, images: (any RowImages)? = nil
+  ) async throws {
     self.capture = CaptureChoice(capture)
     self.name = SourceName(name)
     system = name
@@ -37,7 +40,8 @@ package final class PostgresDatabase: AttachedDatabase {
     watch = InstallationWatch(source: self.name, tables: tables, connection: capturing)
     outbox = Outbox(system: name, connection: capturing, watch: watch)
     wal = WALCapture(
-      source: self.name, system: name, url: url, setup: Self.settings, observer: capturing, watch: watch)
+      source: self.name, system: name, url: url, setup: Self.settings, observer: capturing, watch: watch,
+      images: images)
     try await reading.run { try $0.execute("SELECT 1") }
   }
 

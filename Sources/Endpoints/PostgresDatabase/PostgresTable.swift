@@ -73,11 +73,13 @@ extension TableShape {
     return JSONObject(zip(self.key, key.values))
   }
 
-  /// The rows that exist among `keys`, as `to_jsonb` shows them.
-  func rows(of keys: [RecordKey], _ session: PostgresSession) throws -> [RecordKey: [UInt8]] {
+  /// The rows that exist among `keys`, as `row` shows them.
+  func rows(
+    of keys: [RecordKey], as row: String = "to_jsonb(t.*)", _ session: PostgresSession
+  ) throws -> [RecordKey: [UInt8]] {
     let wanted = try keys.map { JSONValue.object(try keyObject($0)) }
     let sql = """
-      SELECT to_jsonb(t.*) FROM \(self.sql) t
+      SELECT \(row) FROM \(self.sql) t
       JOIN (SELECT DISTINCT * FROM \(recordset(key, parameter: 1, as: "k"))) k ON \(equal(key, "t", "k"))
       """
     let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { $0.bytes(0) }

@@ -51,23 +51,28 @@ package struct CaptureLoop: Service {
     }
   }
 
+  /// While a batch is being brought to the disk the source gathers the next one.
   private func capture(succeeded: () -> Void) async throws {
-    let clock = ContinuousClock()
-    var position = try await log.captureWatermark(of: source.name)
-    var moved = clock.now
+    let position = try await log.captureWatermark(of: source.name)
+    var saved = (position, at: ContinuousClock.now)
+    var batch = try await next(after: position)
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
-      let after = position
-      let batch = try await cancelWhenGracefulShutdown { try await source.next(after: after) }
-      let isWorthAWrite = after == nil || moved.duration(to: clock.now) > Self.idleWatermark
-      if !batch.changes.isEmpty || (batch.through != after && isWorthAWrite) {
+      let through = batch.through
+      async let following = next(after: through)
+      let isWorthAWrite = saved.0 == nil || saved.at.duration(to: .now) > Self.idleWatermark
+      if !batch.changes.isEmpty || (through != saved.0 && isWorthAWrite) {
         try await log.append(batch, from: source.name)
-        try await source.release(through: batch.through)
-        moved = clock.now
+        try await source.release(through: through)
+        saved = (through, .now)
       }
-      position = batch.through
       measure(batch)
       succeeded()
+      batch = try await following
     }
+  }
+
+  private func next(after position: Position?) async throws -> ChangeBatch {
+    try await cancelWhenGracefulShutdown { try await source.next(after: position) }
   }
 
   /// What was not seen is asked for first; only then does the watermark jump over it. While there is nowhere to go on,
@@ -77,7 +82,7 @@ package struct CaptureLoop: Service {
       if let resume = gap.resume {
         logger.warning("\(gap)")
         try await heal(gap)
-        try await log.append(ChangeBatch([], through: resume), from: source.name)
+        try await log.cross(gap, to: resume)
       } else {
         report(gap)
         try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }

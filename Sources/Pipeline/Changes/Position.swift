@@ -27,7 +27,7 @@ package struct LogSequence: Hashable, Comparable, Sendable, CustomStringConverti
 
 /// Orders what was seen of one record at one end.
 ///
-/// A change's stamp grows with each change of the same record (the outbox id drawn under the row's lock; for an API
+/// A change's stamp grows with each change of the same record (a place in the WAL taken under the row's lock; for an API
 /// the moment before the request that saw it). A record that is read carries a stamp taken *before* the read, a
 /// write the stamp it left behind. So a change whose stamp is not above the one a record state remembers may be older
 /// than what Tidemark already knows, and the record is read again instead of trusting the change's image.

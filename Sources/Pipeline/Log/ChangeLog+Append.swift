@@ -11,20 +11,36 @@ extension ChangeLog {
   package func append(_ batch: ChangeBatch, from source: SourceName) async throws -> LogSequence {
     let end = try await writer.transaction { session in
       let end = try Self.appendBlocks(batch.changes, from: source, session)
-      try session.execute(
-        """
-        INSERT INTO capture_watermarks (source, epoch, place, changes, updated_at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, place = excluded.place,
-          changes = changes + excluded.changes, updated_at = excluded.updated_at
-        """,
-        [
-          .text(source.description), .text(batch.through.epoch), .text(batch.through.place),
-          .integer(Int64(batch.changes.count)), .integer(Timestamp.now.microseconds),
-        ])
+      try Self.move(source, to: batch.through, by: batch.changes.count, session)
       return end
     }
     ring(Set(batch.changes.map(\.endpoint)))
     return end
+  }
+
+  /// Lets capture of a source go on behind a gap, whose healing was asked for.
+  package func cross(_ gap: CaptureGap, to resume: Position) async throws {
+    try await writer.transaction { session in
+      try Self.move(gap.source, to: resume, by: 0, session)
+      try session.execute(
+        "UPDATE capture_watermarks SET whole_after = (SELECT last_sequence FROM log_end) WHERE source = ?",
+        [.text(gap.source.description)])
+    }
+  }
+
+  private static func move(
+    _ source: SourceName, to position: Position, by changes: Int, _ session: SQLiteSession
+  ) throws {
+    try session.execute(
+      """
+      INSERT INTO capture_watermarks (source, epoch, place, changes, updated_at) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, place = excluded.place,
+        changes = changes + excluded.changes, updated_at = excluded.updated_at
+      """,
+      [
+        .text(source.description), .text(position.epoch), .text(position.place), .integer(Int64(changes)),
+        .integer(Timestamp.now.microseconds),
+      ])
   }
 
   /// Puts the rows of a backfill's chunk on disk together with the place where the next chunk starts.

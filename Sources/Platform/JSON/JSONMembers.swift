@@ -8,5 +8,7 @@ package struct JSONMembers: Sendable {
     places = try JSONParser.members(bytes)
   }
 
+  package var names: [String] { Array(places.keys) }
+
   package subscript(name: String) -> ArraySlice<UInt8>? { places[name].map { bytes[$0] } }
 }

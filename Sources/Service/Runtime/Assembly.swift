@@ -16,11 +16,13 @@ package struct Assembly: Sendable {
 
   /// Opens every database and connector of the configuration.
   /// - Throws: `Failure`, or what a database's client says, for the first part that cannot be made.
-  package init(_ configuration: Configuration) async throws {
+  /// - Parameter images: the rows captured so far; nil where nothing is to be captured.
+  package init(_ configuration: Configuration, images: (any RowImages)? = nil) async throws {
     self.configuration = configuration
     var databases: [String: any AttachedDatabase] = [:]
     for database in configuration.databases {
-      databases[database.name] = try await Self.open(database, tables: configuration.tables(of: database.name))
+      databases[database.name] = try await Self.open(
+        database, tables: configuration.tables(of: database.name), images: images)
     }
     self.databases = databases
     objects = try Self.objects(configuration)
@@ -43,12 +45,13 @@ package struct Assembly: Sendable {
 
   /// Opens one database of a configuration.
   package static func open(
-    _ database: DatabaseSettings, tables: [String]
+    _ database: DatabaseSettings, tables: [String], images: (any RowImages)? = nil
   ) async throws -> any AttachedDatabase {
     switch database.location {
     case .sqlite(let path): try await SQLiteDatabase(name: database.name, path: path, tables: tables)
     case .postgres(let url):
-      try await PostgresDatabase(name: database.name, url: url.revealed(), tables: tables, capture: database.capture)
+      try await PostgresDatabase(
+        name: database.name, url: url.revealed(), tables: tables, capture: database.capture, images: images)
     }
   }
 

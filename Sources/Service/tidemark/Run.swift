@@ -26,7 +26,7 @@ struct Run: AsyncParsableCommand {
       let configuration = try options.load()
       try makeFolder(of: configuration.log)
       let log = try await ChangeLog(path: configuration.log, access: .writer)
-      let assembly = try await Assembly(configuration)
+      let assembly = try await Assembly(configuration, images: log)
       try await requireAttachment(assembly)
       let service = ReplicationService(
         assembly, log: log, telemetry: Telemetry(version: tidemarkVersion), logger: logger)

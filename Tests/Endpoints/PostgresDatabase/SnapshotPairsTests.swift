@@ -38,7 +38,8 @@ struct SnapshotPairsTests {
     let found = try await Self.run(scene) { last in
       try await reader.run { session in
         try session.all(
-          "SELECT id, key, \"row\" FROM tidemark.outbox WHERE id > $1 ORDER BY id", [.integer(last)]
+          "SELECT id, json_build_array(\"row\" -> 'id'), \"row\" FROM tidemark.outbox WHERE id > $1 ORDER BY id",
+          [.integer(last)]
         ) { row in
           Change(
             .update, of: EndpointName(system: "shop", name: "hot"), key: try RecordKey(encoded: row.string(1)),

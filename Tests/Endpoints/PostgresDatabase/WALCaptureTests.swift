@@ -86,9 +86,9 @@ struct WALCaptureTests {
     // The row image is not at hand any more: the table has it.
     let fresh = try await scene.reader()
     try await scene.execute("UPDATE docs SET title = 'three'")
-    let batch = try await fresh.next(after: through)
-    #expect(batch.changes.first?.object?["body"]?.stringValue == body)
-    #expect(batch.changes.first?.object?["title"]?.stringValue == "three")
+    let last = try await fresh.drain(after: through).changes.first?.object
+    #expect(last?["body"]?.stringValue == body)
+    #expect(last?["title"]?.stringValue == "three")
   }
 
   @Test func `a record that is gone before its value could be looked up is not to be trusted`() async throws {
@@ -101,10 +101,10 @@ struct WALCaptureTests {
     try await scene.execute("UPDATE docs SET title = 'two'")
     try await scene.execute("DELETE FROM docs")
     let fresh = try await scene.reader()
-    let batch = try await fresh.next(after: through)
-    #expect(batch.changes.map(\.brief) == ["update 1", "delete 1"])
-    #expect(batch.changes.first?.stamp == Stamp(0))
-    #expect(batch.changes.first?.object?["body"] == nil)
+    let changes = try await fresh.drain(after: through).changes
+    #expect(changes.map(\.brief) == ["update 1", "delete 1"])
+    #expect(changes.first?.stamp == Stamp(0))
+    #expect(changes.first?.object?["body"] == nil)
   }
 
   @Test func `Tidemark's own writes are told apart`() async throws {

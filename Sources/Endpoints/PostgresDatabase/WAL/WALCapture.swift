@@ -9,6 +9,7 @@ actor WALCapture {
   private let setup: String
   private let observer: PostgresConnection
   private let watch: InstallationWatch
+  private let images: (any RowImages)?
   private var open: Open?
 
   /// A stream and how far it was told.
@@ -31,7 +32,7 @@ actor WALCapture {
   /// - Parameter observer: a connection for statements, its own.
   init(
     source: SourceName, system: String, url: String, setup: String, observer: PostgresConnection,
-    watch: InstallationWatch
+    watch: InstallationWatch, images: (any RowImages)?
   ) {
     self.source = source
     self.system = system
@@ -39,6 +40,7 @@ actor WALCapture {
     self.setup = setup
     self.observer = observer
     self.watch = watch
+    self.images = images
   }
 
   /// See `ChangeSource.next`.
@@ -76,7 +78,10 @@ actor WALCapture {
     try await waitUntilVisible(turn.transactions)
     guard !turn.doubts.isEmpty else { return turn.changes }
     var completion = WALCompletion(turn.changes, turn.doubts, before: before)
-    return try await completion.complete(observer)
+    let (images, source) = (images, source)
+    return try await completion.complete(observer) { endpoint, keys in
+      try await images?.latestRows(of: endpoint, told: source, keys) ?? [:]
+    }
   }
 
   /// A commit can be decoded a little before other sessions see it; with synchronous replication, long before. Whoever
@@ -104,31 +109,36 @@ actor WALCapture {
         reason: "slot \(slot.name) begins at \(slot.confirmed), after \(place.through): it was made anew or moved",
         resume: Position(epoch: installation.epoch, place: WALPlace(through: slot.confirmed).text))
     }
-    let reader = try await reader(of: slot.name, from: place)
-    return Open(reader: reader, epoch: installation.epoch, told: place, looked: .now - InstallationWatch.heartbeat)
-  }
-
-  /// After a crash the server needs a moment to notice that the last reader of the slot is gone.
-  private func reader(of slot: String, from place: WALPlace) async throws -> WALReader {
-    for _ in 0..<Self.patience {
-      do {
-        return try await WALReader(url: url, setup: setup, slot: slot, from: place)
-      } catch let error as PostgresError where error.sqlState == "55006" {
-        try await Task.sleep(for: .milliseconds(50))
-      }
+    let reader = try await patiently {
+      try await WALReader(url: url, setup: setup, slot: slot.name, from: place)
     }
-    return try await WALReader(url: url, setup: setup, slot: slot, from: place)
+    return Open(reader: reader, epoch: installation.epoch, told: place, looked: .now - InstallationWatch.heartbeat)
   }
 
   /// The database is captured in another way now, and all that was written before was told: nothing of this is needed.
   func leave() async throws {
     open = nil
-    try await observer.run { session in
-      if let slot = try WALSlot.load(session) {
-        try session.execute("SELECT pg_drop_replication_slot($1)", [.text(slot.name)])
+    let observer = observer
+    try await patiently {
+      try await observer.run { session in
+        if let slot = try WALSlot.load(session) {
+          try session.execute("SELECT pg_drop_replication_slot($1)", [.text(slot.name)])
+        }
+        try session.execute("DROP PUBLICATION IF EXISTS \(quoted(postgresIdentifier: WALSlot.publication))")
       }
-      try session.execute("DROP PUBLICATION IF EXISTS \(quoted(postgresIdentifier: WALSlot.publication))")
     }
+  }
+
+  /// The server needs a moment to notice that the last reader of a slot is gone, be it after a crash or a farewell.
+  private func patiently<Value>(_ body: () async throws -> Value) async throws -> Value {
+    for _ in 0..<Self.patience {
+      do {
+        return try await body()
+      } catch let error as PostgresError where error.sqlState == "55006" {
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
+    return try await body()
   }
 
   /// Asks how far the WAL is now, so that the stream's arrival there proves that nothing is outside; "nothing" is what the

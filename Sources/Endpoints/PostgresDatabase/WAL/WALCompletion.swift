@@ -3,8 +3,8 @@ import JSON
 import Postgres
 
 /// Settles what the stream does not tell of some changes (`WALDoubt`), in three steps: from the last row image of the
-/// same record among what was captured just before, else from the table as it is now, else the change is marked as one
-/// not to be trusted, so that replay reads the record again. A value that was not told never becomes null.
+/// same record that was captured, else from the table as it is now, else the change is marked as one not to be trusted,
+/// so that replay reads the record again. A value that was not told never becomes null.
 ///
 /// The table may hold a newer value than the change had. That is no harm: the change that made it follows.
 struct WALCompletion: Sendable {
@@ -31,15 +31,23 @@ struct WALCompletion: Sendable {
     self.before = before
   }
 
-  /// - Parameter connection: reads the rows that have to be looked up.
-  mutating func complete(_ connection: PostgresConnection) async throws -> [Change] {
-    var images = Images(before)
+  /// - Parameters:
+  ///   - connection: reads the rows that have to be looked up.
+  ///   - told: rows that were captured earlier.
+  mutating func complete(
+    _ connection: PostgresConnection, _ told: (EndpointName, Set<RecordKey>) async throws -> [RecordKey: [UInt8]]
+  ) async throws -> [Change] {
+    var images = Images()
+    for (endpoint, keys) in keysInDoubt() {
+      for (key, row) in try await told(endpoint, keys) { images.rows[Record(endpoint, key)] = row }
+    }
+    images.see(before[...])
     var place = changes.startIndex
     var found: [Record: [UInt8]]?
     for doubt in doubts {
       images.see(changes[place..<doubt.change])
       place = doubt.change
-      if settle(doubt, from: images.rows[Record(changes[doubt.change])]) { continue }
+      if doubt.relation.isTold, settle(doubt, from: images.rows[Record(changes[doubt.change])]) { continue }
       let rows = if let found { found } else { try await lookUp(connection) }
       found = rows
       settleForGood(doubt, from: rows[Record(changes[doubt.change])])
@@ -47,15 +55,20 @@ struct WALCompletion: Sendable {
     return changes
   }
 
+  private func keysInDoubt() -> [EndpointName: Set<RecordKey>] {
+    doubts.reduce(into: [:]) { keys, doubt in
+      guard case .columns = doubt.kind else { return }
+      keys[changes[doubt.change].endpoint, default: []].insert(changes[doubt.change].key)
+    }
+  }
+
   /// The latest row of each record.
   private struct Images {
     var rows: [Record: [UInt8]] = [:]
 
-    init(_ changes: [Change]) { see(changes[...]) }
-
     mutating func see(_ changes: ArraySlice<Change>) {
-      for change in changes where change.operation != .delete && change.operation != .truncate {
-        rows[Record(change)] = change.row
+      for change in changes where change.operation != .truncate {
+        rows[Record(change)] = change.operation == .delete ? nil : change.row
       }
     }
   }
@@ -90,7 +103,7 @@ struct WALCompletion: Sendable {
       let keys = Set(doubts.map { changes[$0.change].key })
       let found = try await connection.run { session in
         guard let shape = try TableShape.find(oid: oid, session) else { return [RecordKey: [UInt8]]() }
-        return try shape.rows(of: Array(keys), session)
+        return try shape.rows(of: Array(keys), as: "to_json(t.*)", session).mapValues { try PlainRow($0).canonical }
       }
       for (key, row) in found { rows[Record(endpoint, key)] = row }
     }

@@ -7,7 +7,10 @@ struct WALRelation: Sendable {
   /// Nil for a table that no link is interested in.
   let endpoint: EndpointName?
   let oid: Int64
-  let columns: [RelationMessage.Column]
+  /// Those the messages tell, then those the server computes and does not tell.
+  private let columns: [RelationMessage.Column]
+  /// How many of the columns the messages tell.
+  private let told: Int
   private let types: [CanonicalType]
   private let canonical: CanonicalRow
   /// Places of the primary key's columns, in key order.
@@ -18,10 +21,11 @@ struct WALRelation: Sendable {
   init(_ message: RelationMessage, _ endpoint: EndpointName?, _ session: PostgresSession) throws {
     self.endpoint = endpoint
     oid = Int64(message.oid)
-    columns = message.columns
-    let known = try CanonicalType.load(message.columns.map(\.type), session)
-    types = message.columns.map { known[$0.type] ?? .text }
-    canonical = CanonicalRow(zip(message.columns, types).map { (name: $0.name, type: $1) })
+    told = message.columns.count
+    columns = message.columns + (try Self.computed(message, session))
+    let known = try CanonicalType.load(columns.map(\.type), session)
+    types = columns.map { known[$0.type] ?? .unsupported("type \($0.type)") }
+    canonical = CanonicalRow(zip(columns, types).map { (name: $0.name, type: $1) })
     let names = try session.all("SELECT unnest(tidemark.key_columns($1))", [.integer(oid)]) { $0.string(0) }
     key = names.compactMap { name in message.columns.firstIndex { $0.name == name } }
     guard endpoint == nil || (!key.isEmpty && key.count == names.count) else {
@@ -32,13 +36,35 @@ struct WALRelation: Sendable {
     }
   }
 
+  /// Generated columns: a row shows them, but the WAL does not tell them.
+  private static func computed(
+    _ message: RelationMessage, _ session: PostgresSession
+  ) throws -> [RelationMessage.Column] {
+    try session.all(
+      """
+      SELECT attname, atttypid FROM pg_attribute
+      WHERE attrelid = $1 AND attgenerated <> '' AND NOT attisdropped ORDER BY attnum
+      """, [.integer(Int64(message.oid))]
+    ) { RelationMessage.Column(name: $0.string(0), type: UInt32(truncatingIfNeeded: $0.integer(1)), isIdentity: false) }
+    .filter { column in !message.columns.contains { $0.name == column.name } }
+  }
+
+  /// Whether every value of a row can be taken from an earlier image of it where the message does not tell it.
+  var isTold: Bool { told == columns.count }
+
   /// The row in canonical form, and the places of the columns it lacks: those the message does not hold, and those
   /// whose JSON only the server can make.
   func row(_ values: TuplePlaces, _ message: Span<UInt8>) throws(PgOutputError) -> (row: [UInt8], missing: [Int]) {
-    guard values.fields.count == columns.count else { throw .unreadable }
-    var fields = values.fields
+    guard values.fields.count == told else { throw .unreadable }
     var missing: [Int] = []
-    for index in fields.indices { if case .absent = fields[index] { missing.append(index) } }
+    for index in 0..<told { if case .absent = values.fields[index] { missing.append(index) } }
+    guard !isTold || !canonical.unsupportedColumns.isEmpty else {
+      let (row, isWhole) = write(values.fields, message)
+      // A text that is not of its column's type: the type has changed since. All of the row is looked up.
+      return (row, isWhole ? missing : Array(0..<told))
+    }
+    var fields = padded(values)
+    missing += told..<columns.count
     for index in canonical.unsupportedColumns {
       if case .text = fields[index] {
         fields[index] = .absent
@@ -46,14 +72,17 @@ struct WALRelation: Sendable {
       }
     }
     let (row, isWhole) = write(fields, message)
-    // A text that is not of its column's type: the type has changed since. All of the row is looked up.
     return (row, isWhole ? missing : Array(fields.indices))
+  }
+
+  private func padded(_ values: TuplePlaces) -> [CanonicalRow.Field] {
+    values.fields + Array(repeating: .absent, count: columns.count - told)
   }
 
   /// What is told of a row that is gone: the columns of its replica identity.
   func identity(_ values: TuplePlaces, _ message: Span<UInt8>) throws(PgOutputError) -> [UInt8] {
-    guard values.fields.count == columns.count else { throw .unreadable }
-    var fields = values.fields
+    guard values.fields.count == told else { throw .unreadable }
+    var fields = padded(values)
     for index in fields.indices where !columns[index].isIdentity { fields[index] = .absent }
     return write(fields, message).row
   }
@@ -63,7 +92,7 @@ struct WALRelation: Sendable {
   func row(
     _ values: TuplePlaces, _ message: [UInt8], completing missing: [Int], from other: JSONMembers
   ) -> (row: [UInt8], isComplete: Bool) {
-    var fields = values.fields
+    var fields = padded(values)
     var bytes = message
     var isComplete = true
     for index in missing {
@@ -85,7 +114,7 @@ struct WALRelation: Sendable {
   }
 
   func key(of values: TuplePlaces, _ message: Span<UInt8>) throws -> RecordKey {
-    guard values.fields.count == columns.count else { throw PgOutputError.unreadable }
+    guard values.fields.count == told else { throw PgOutputError.unreadable }
     return RecordKey(
       try key.map { index in
         guard case .text(let range) = values.fields[index] else { throw PgOutputError.unreadable }
