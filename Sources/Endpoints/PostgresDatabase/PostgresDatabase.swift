@@ -92,25 +92,6 @@ package final class PostgresDatabase: AttachedDatabase {
   package func columns(of table: String) async throws -> [String] {
     try await reading.run { try TableShape.load(table, $0).columns.map(\.name) }
   }
-
-  package func vitals() async throws -> DatabaseVitals {
-    try await reading.run { session in
-      let oldest = try session.first(
-        """
-        SELECT (extract(epoch FROM max(clock_timestamp() - xact_start)) * 1000)::bigint
-        FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()
-        """
-      ) { $0.isNull(0) ? nil : Duration.milliseconds($0.integer(0)) }
-      guard try Installation.exists(session) else {
-        return DatabaseVitals(outboxChanges: 0, outboxBytes: 0, oldestTransaction: oldest ?? nil)
-      }
-      let size = try session.first(
-        "SELECT count(*), pg_total_relation_size('tidemark.outbox') FROM tidemark.outbox"
-      ) { ($0.integer(0), $0.integer(1)) }
-      return DatabaseVitals(
-        outboxChanges: size?.0 ?? 0, outboxBytes: size?.1 ?? 0, oldestTransaction: oldest ?? nil)
-    }
-  }
 }
 
 extension ChangeBatch {

@@ -70,12 +70,12 @@ extension SQLiteDatabase {
     try await current().reader.transaction(.deferred) { session in
       let installation = try Installation(in: session)
       guard installation.version > 0 else {
-        return DatabaseVitals(outboxChanges: 0, outboxBytes: 0, oldestTransaction: nil)
+        return DatabaseVitals()
       }
       let size = (0..<installation.width).map { "coalesce(length(CAST(v\($0) AS BLOB)), 0)" }.joined(separator: " + ")
       let sql = "SELECT count(*), coalesce(sum(16 + \(size)), 0) FROM main.\"_tidemark_outbox\""
       let (changes, bytes) = try session.first(sql) { ($0.integer(0), $0.integer(1)) } ?? (0, 0)
-      return DatabaseVitals(outboxChanges: changes, outboxBytes: bytes, oldestTransaction: nil)
+      return DatabaseVitals(outboxChanges: changes, retainedBytes: bytes)
     }
   }
 }

@@ -63,14 +63,33 @@ package struct Finding: Sendable, Hashable {
 package struct DatabaseVitals: Sendable, Hashable {
   /// Changes in the outbox that were not released yet.
   package var outboxChanges: Int64
-  /// Bytes the outbox occupies.
-  package var outboxBytes: Int64
-  /// Age of the oldest open transaction that writes; nil where there is none or the database cannot tell.
-  package var oldestTransaction: Duration?
+  /// Bytes the database keeps for changes that are not in the log yet: the outbox, or write-ahead log.
+  package var retainedBytes: Int64
+  /// How many more bytes of write-ahead log the server will keep before it gives the slot up; nil where there is no
+  /// slot or no limit.
+  package var safeBytes: Int64?
+  /// The oldest open transaction that writes; nil where there is none or the database cannot tell.
+  package var oldestTransaction: OpenTransaction?
 
-  package init(outboxChanges: Int64, outboxBytes: Int64, oldestTransaction: Duration?) {
+  package init(
+    outboxChanges: Int64 = 0, retainedBytes: Int64 = 0, safeBytes: Int64? = nil,
+    oldestTransaction: OpenTransaction? = nil
+  ) {
     self.outboxChanges = outboxChanges
-    self.outboxBytes = outboxBytes
+    self.retainedBytes = retainedBytes
+    self.safeBytes = safeBytes
     self.oldestTransaction = oldestTransaction
+  }
+}
+
+/// A transaction that has not ended: space behind it cannot be reclaimed.
+package struct OpenTransaction: Sendable, Hashable {
+  package var age: Duration
+  /// Whose it is, for a person: `pid 4711 (psql)`, or a prepared transaction's name.
+  package var holder: String
+
+  package init(age: Duration, holder: String) {
+    self.age = age
+    self.holder = holder
   }
 }

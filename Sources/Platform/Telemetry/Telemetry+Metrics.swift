@@ -33,6 +33,13 @@ extension Telemetry {
       ["database": database])
   }
 
+  package func slotSafeBytes(database: some CustomStringConvertible) -> Gauge {
+    gauge(
+      "tidemark_slot_safe_bytes",
+      "Bytes of write-ahead log the server will still keep for the slot before it gives it up; absent without a limit.",
+      ["database": database])
+  }
+
   package func outboxChanges(database: some CustomStringConvertible) -> Gauge {
     gauge(
       "tidemark_outbox_changes", "Changes in the database's outbox that were not released yet.",

@@ -20,6 +20,7 @@ package struct ReplicationService: Sendable {
   package let log: ChangeLog
   package let telemetry: Telemetry
   package let logger: Logger
+  private let board = VitalsBoard()
 
   package init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
     self.assembly = assembly
@@ -90,14 +91,14 @@ package struct ReplicationService: Sendable {
   }
 
   private func upkeep() -> any Service {
-    Upkeep(assembly, log: log, telemetry: telemetry, logger: logger)
+    Upkeep(assembly, log: log, telemetry: telemetry, board: board, logger: logger)
   }
 
   private func server(_ onListening: @escaping @Sendable (Int) async -> Void) -> any Service {
     let http = assembly.configuration.http
     var configuration = StatusServerConfiguration(host: http.host, port: http.port, logger: logger)
     configuration.token = http.token?.revealed()
-    let reporter = StatusReporter(assembly.configuration, log: log, telemetry: telemetry)
+    let reporter = StatusReporter(assembly.configuration, log: log, telemetry: telemetry, board: board)
     return StatusServer(
       configuration: configuration, telemetry: telemetry, status: { try await reporter.report() },
       webhook: webhookJudge, onListening: onListening)

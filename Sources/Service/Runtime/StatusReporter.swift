@@ -13,13 +13,19 @@ package struct StatusReporter: Sendable {
   private let configuration: Configuration
   private let log: ChangeLog
   private let telemetry: Telemetry?
+  private let board: VitalsBoard
   private let started = ContinuousClock.now
 
   /// - Parameter telemetry: nil when the report is made beside the service, or without one.
   package init(_ configuration: Configuration, log: ChangeLog, telemetry: Telemetry?) {
+    self.init(configuration, log: log, telemetry: telemetry, board: VitalsBoard())
+  }
+
+  init(_ configuration: Configuration, log: ChangeLog, telemetry: Telemetry?, board: VitalsBoard) {
     self.configuration = configuration
     self.log = log
     self.telemetry = telemetry
+    self.board = board
   }
 
   package func report() async throws -> StatusReport {
@@ -55,9 +61,12 @@ package struct StatusReporter: Sendable {
       source.stalled = stall.map(Self.standstill)
       if let telemetry {
         source.captureLagSeconds = telemetry.captureLag(source: name).value
-        if kind == .database {
-          source.outboxChanges = Int64(telemetry.outboxChanges(database: name).value)
-          source.oldestTransactionSeconds = telemetry.oldestTransaction(database: name).value
+        if let vitals = board[name] {
+          source.outboxChanges = vitals.outboxChanges
+          source.retainedBytes = vitals.retainedBytes
+          source.safeBytes = vitals.safeBytes
+          source.oldestTransactionSeconds = vitals.oldestTransaction.map { $0.age / .seconds(1) } ?? 0
+          source.oldestTransactionHolder = vitals.oldestTransaction?.holder
         }
       }
       let figures = try await log.figures(of: SourceName(name))

@@ -17,12 +17,14 @@ struct Upkeep: Service {
   private let assembly: Assembly
   private let log: ChangeLog
   private let telemetry: Telemetry
+  private let board: VitalsBoard
   private let logger: Logger
 
-  init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
+  init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, board: VitalsBoard, logger: Logger) {
     self.assembly = assembly
     self.log = log
     self.telemetry = telemetry
+    self.board = board
     self.logger = logger
   }
 
@@ -61,8 +63,10 @@ struct Upkeep: Service {
     for (name, database) in assembly.databases {
       guard let vitals = try? await database.vitals() else { continue }
       telemetry.outboxChanges(database: name).set(Double(vitals.outboxChanges))
-      telemetry.captureLagBytes(source: name).set(Double(vitals.outboxBytes))
-      telemetry.oldestTransaction(database: name).set(vitals.oldestTransaction.map { $0 / .seconds(1) } ?? 0)
+      telemetry.captureLagBytes(source: name).set(Double(vitals.retainedBytes))
+      telemetry.oldestTransaction(database: name).set(vitals.oldestTransaction.map { $0.age / .seconds(1) } ?? 0)
+      if let safe = vitals.safeBytes { telemetry.slotSafeBytes(database: name).set(Double(safe)) }
+      board[name] = vitals
     }
   }
 

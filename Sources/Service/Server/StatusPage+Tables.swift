@@ -16,7 +16,11 @@ extension StatusPage {
         isDatabase
         ? [
           Cell("Outbox", "\(ShownText.count(source.outboxChanges))", isNumber: true),
-          Cell("Oldest transaction", "\(ShownText.seconds(source.oldestTransactionSeconds))", isNumber: true),
+          Cell("Kept", "\(source.retainedBytes.map(ShownText.bytes) ?? "–")", isNumber: true),
+          Cell(
+            "Oldest transaction",
+            "\(ShownText.seconds(source.oldestTransactionSeconds)) \(source.oldestTransactionHolder ?? "")",
+            isNumber: true),
         ] : []
       return common + own + [Cell("Watermark", "<code>\(source.watermark ?? "–")</code>")]
     }

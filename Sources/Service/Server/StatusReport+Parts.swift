@@ -55,7 +55,9 @@ extension StatusReport.Source {
       "name": .string(name), "kind": .string(kind.rawValue), "state": .string(state.rawValue),
       "capture_lag_seconds": .measured(captureLagSeconds), "watermark": .optional(watermark),
       "captured_total": .integer(capturedTotal), "outbox_changes": .optional(outboxChanges),
+      "retained_bytes": .optional(retainedBytes), "safe_bytes": .optional(safeBytes),
       "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
+      "oldest_transaction_holder": .optional(oldestTransactionHolder),
       "stalled": stalled?.json ?? .null,
     ]
   }
@@ -68,7 +70,10 @@ extension StatusReport.Source {
     watermark = members.optional("watermark", \.stringValue)
     capturedTotal = try members.integer("captured_total")
     outboxChanges = members.optional("outbox_changes", \.integerValue)
+    retainedBytes = members.optional("retained_bytes", \.integerValue)
+    safeBytes = members.optional("safe_bytes", \.integerValue)
     oldestTransactionSeconds = members.optional("oldest_transaction_seconds") { Double($0.text) }
+    oldestTransactionHolder = members.optional("oldest_transaction_holder", \.stringValue)
     stalled = try members.object("stalled", StatusReport.Standstill.init(members:))
   }
 }

@@ -12,10 +12,13 @@ extension StatusReport {
       let rows = sources.map { source in
         [
           source.name, source.kind.rawValue, source.state.rawValue, ShownText.seconds(source.captureLagSeconds),
-          ShownText.count(source.outboxChanges), ShownText.seconds(source.oldestTransactionSeconds),
+          ShownText.count(source.outboxChanges), source.retainedBytes.map(ShownText.bytes) ?? "–",
+          ShownText.seconds(source.oldestTransactionSeconds),
         ]
       }
-      lines += ["", TextTable(["SOURCE", "KIND", "STATE", "LAG", "OUTBOX", "OLDEST TX"], rows, numbers: 3).text]
+      let heads = ["SOURCE", "KIND", "STATE", "LAG", "OUTBOX", "KEPT", "OLDEST TX"]
+      lines += ["", TextTable(heads, rows, numbers: 3).text]
+      lines += sources.compactMap(\.warning).map { TextTable.cut(ShownText.plain($0), to: 80) }
     }
     if !links.isEmpty {
       let heads = ["LINK", "WAY", "STATE", "PENDING", "LAG", "WAITING", "DELIVERED", "CONFL", "DEAD"]
@@ -58,6 +61,18 @@ extension StatusReport {
       lines.append("dead letter \(letter.id)  \(letter.link) \(letter.direction) \(letter.key): \(letter.reason)")
     }
     return (lines.isEmpty ? [] : [""]) + lines.map { TextTable.cut(ShownText.plain($0), to: 80) }
+  }
+}
+
+extension StatusReport.Source {
+  /// A transaction open for so long is worth a word: space behind it cannot be reclaimed.
+  private static let longTransaction = 60.0
+
+  fileprivate var warning: String? {
+    guard let seconds = oldestTransactionSeconds, seconds >= Self.longTransaction, let oldestTransactionHolder else {
+      return nil
+    }
+    return "  \(name): \(oldestTransactionHolder) holds a transaction open for \(ShownText.seconds(seconds))"
   }
 }
 

@@ -85,7 +85,11 @@ package struct StatusReport: Sendable, Hashable {
     /// Changes that entered the log from here, ever.
     package var capturedTotal: Int64 = 0
     package var outboxChanges: Int64?
+    /// What the database keeps for changes that are not in the log yet, and how much more it will keep.
+    package var retainedBytes: Int64?
+    package var safeBytes: Int64?
     package var oldestTransactionSeconds: Double?
+    package var oldestTransactionHolder: String?
     package var stalled: Standstill?
 
     package init(name: String, kind: Kind, state: State) {

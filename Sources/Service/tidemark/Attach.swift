@@ -24,7 +24,7 @@ struct Attach: AsyncParsableCommand {
         }
         let plan = try await database.attachPlan(tables)
         if dryRun {
-          for statement in plan { print(statement.hasSuffix(";") ? statement : statement + ";") }
+          printStatements(plan)
         } else {
           try await database.attach(tables)
           print("\(settings.name): \(plan.isEmpty ? "attached already" : "attached \(tables.joined(separator: ", "))")")

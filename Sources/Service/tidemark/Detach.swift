@@ -21,7 +21,7 @@ struct Detach: AsyncParsableCommand {
         let database = try await Assembly.open(settings, tables: configuration.tables(of: settings.name))
         let plan = try await database.detachPlan()
         if dryRun {
-          for statement in plan { print(statement.hasSuffix(";") ? statement : statement + ";") }
+          printStatements(plan)
         } else {
           try await database.detach()
           print("\(settings.name): \(plan.isEmpty ? "nothing was installed" : "detached")")

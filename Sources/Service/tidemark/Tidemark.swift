@@ -12,6 +12,7 @@ struct Tidemark: AsyncParsableCommand {
         tidemark attach --dry-run      print the SQL that attach would run
         tidemark attach && tidemark run
         tidemark status                how far everything is
+        tidemark repair                mend capture that was interrupted
         tidemark explain customers 42  why a record is where it is
         tidemark detach                remove every trace
 
@@ -21,7 +22,8 @@ struct Tidemark: AsyncParsableCommand {
       """,
     version: tidemarkVersion,
     subcommands: [
-      Check.self, Attach.self, Detach.self, Run.self, Status.self, BackfillCommand.self, VerifyCommand.self,
+      Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
+      VerifyCommand.self,
       Explain.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])

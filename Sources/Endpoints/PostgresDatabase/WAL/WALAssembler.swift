@@ -43,7 +43,7 @@ struct WALAssembler: Sendable {
   /// - Parameter place: from where the stream was asked for. Changes of a transaction that an earlier batch ended inside
   ///   come once more and are left out.
   init(from place: WALPlace) {
-    self.place = WALPlace(through: place.through)
+    self.place = place
     resumed = place.inside
   }
 
@@ -89,8 +89,9 @@ struct WALAssembler: Sendable {
 
   /// The server has nothing more of what was written before `end`.
   mutating func reach(_ end: LSN) {
-    guard transaction == nil else { return }
-    place.through = max(place.through, end)
+    guard transaction == nil, end > place.through else { return }
+    place.through = end
+    if let inside = place.inside, inside.commit < end { place.inside = nil }
   }
 
   /// Hands out what was gathered. The place it reaches stays.
@@ -127,10 +128,12 @@ struct WALAssembler: Sendable {
     guard var current = transaction else { return nil }
     transaction = nil
     current.changes += 1
+    defer { transaction = current }
+    // The place already tells of those that an earlier batch holds.
+    guard current.changes > current.skipped else { return nil }
     if transactions.last != current.xid { transactions.append(current.xid) }
     place.inside = WALPlace.Inside(commit: current.commit, changes: current.changes)
-    defer { transaction = current }
-    return current.changes <= current.skipped ? nil : current
+    return current
   }
 
   // MARK: - Changes

@@ -1,0 +1,37 @@
+package import Changes
+import Postgres
+
+extension PostgresDatabase {
+  package func vitals() async throws -> DatabaseVitals {
+    try await reading.run { session in
+      var vitals = DatabaseVitals(oldestTransaction: try Self.oldestTransaction(session))
+      guard try Installation.exists(session) else { return vitals }
+      let outbox = try session.first(
+        "SELECT count(*), pg_total_relation_size('tidemark.outbox') FROM tidemark.outbox"
+      ) { (changes: $0.integer(0), bytes: $0.integer(1)) }
+      vitals.outboxChanges = outbox?.changes ?? 0
+      vitals.retainedBytes = outbox?.bytes ?? 0
+      if let slot = try WALSlot.load(session) {
+        vitals.retainedBytes += slot.retainedBytes
+        vitals.safeBytes = slot.safeBytes
+      }
+      return vitals
+    }
+  }
+
+  /// The query of a session is not told: it may hold values.
+  private static func oldestTransaction(_ session: PostgresSession) throws -> OpenTransaction? {
+    try session.first(
+      """
+      SELECT (extract(epoch FROM clock_timestamp() - since) * 1000)::bigint, holder
+      FROM (
+        SELECT xact_start AS since, format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), usename)) AS holder
+        FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND datname = current_database()
+        UNION ALL
+        SELECT prepared, format('prepared transaction %s', quote_literal(gid))
+        FROM pg_prepared_xacts WHERE database = current_database()
+      ) open ORDER BY since LIMIT 1
+      """
+    ) { OpenTransaction(age: .milliseconds($0.integer(0)), holder: $0.string(1)) }
+  }
+}
