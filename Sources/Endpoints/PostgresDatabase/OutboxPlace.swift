@@ -18,13 +18,13 @@ struct Snapshot: Hashable, Sendable {
     try session.first("SELECT pg_current_snapshot()") { Snapshot($0.string(0)) } ?? nil
   }
 
-  /// Whether a transaction of the recent past was not over yet.
-  /// - Parameter xid: without its epoch, as the WAL tells it.
-  func isRunning(_ xid: UInt32) -> Bool {
+  /// Whether one of some transactions of the recent past was not over yet.
+  /// - Parameter xids: without their epochs, as the WAL tells them.
+  func isRunning(anyOf xids: [UInt32]) -> Bool {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     let end = UInt32(truncatingIfNeeded: UInt64(parts[1]) ?? 0)
-    if Int32(bitPattern: xid &- end) >= 0 { return true }
-    return parts[2].split(separator: ",").contains { UInt32(truncatingIfNeeded: UInt64($0) ?? 0) == xid }
+    let running = Set(parts[2].split(separator: ",").map { UInt32(truncatingIfNeeded: UInt64($0) ?? 0) })
+    return xids.contains { Int32(bitPattern: $0 &- end) >= 0 || running.contains($0) }
   }
 
   private init() { text = "3:3:" }

@@ -18,6 +18,8 @@ package struct RecordKey: Hashable, Sendable, CustomStringConvertible {
 
   /// A JSON array: the form in which the log keeps and compares keys.
   package var encoded: String { JSONValue.array(values).text }
+  /// The same as UTF-8.
+  package var encodedBytes: [UInt8] { JSONValue.array(values).bytes }
 
   /// What a person types and reads: `42`, or `[1,"a"]` for a composite key.
   package var description: String { values.count == 1 ? values[0].plainText : encoded }

@@ -27,10 +27,15 @@ package struct DamagedRecord: Error, Hashable, Sendable, CustomStringConvertible
 ///     sequence 8 · operation 1 · origin 1 · stamp 8 · committed 8
 ///     endpoint 2+n · key 4+n · version 1 [+2+n] · row (the rest)
 enum BlockCodec {
-  static func append(_ logged: LoggedChange, to frames: inout [UInt8]) {
+  /// - Parameters:
+  ///   - endpoint: the change's endpoint as text; many changes share it.
+  ///   - key: the change's key as `RecordKey.encoded` gives it.
+  static func append(
+    _ logged: LoggedChange, endpoint: [UInt8], key: [UInt8], to frames: inout [UInt8]
+  ) {
     let start = frames.count
-    frames.append(contentsOf: repeatElement(0, count: 8))
-    write(logged, to: &frames)
+    put(UInt64(0), to: &frames)
+    write(logged, endpoint, key, to: &frames)
     let checksum = Checksum.of(frames[(start + 8)...])
     put(UInt32(frames.count - start - 8), at: start, in: &frames)
     put(checksum, at: start + 4, in: &frames)
@@ -38,7 +43,9 @@ enum BlockCodec {
 
   static func frame(_ logged: LoggedChange) -> [UInt8] {
     var frames: [UInt8] = []
-    append(logged, to: &frames)
+    let change = logged.change
+    append(
+      logged, endpoint: Array(change.endpoint.description.utf8), key: change.key.encodedBytes, to: &frames)
     return frames
   }
 
@@ -67,17 +74,17 @@ enum BlockCodec {
     return (changes, damaged)
   }
 
-  private static func write(_ logged: LoggedChange, to frames: inout [UInt8]) {
+  private static func write(
+    _ logged: LoggedChange, _ endpoint: [UInt8], _ key: [UInt8], to frames: inout [UInt8]
+  ) {
     let change = logged.change
     put(logged.sequence.number, to: &frames)
     frames.append(change.operation.rawValue)
     frames.append(change.origin.rawValue)
     put(change.stamp.number, to: &frames)
     put(change.committedAt.microseconds, to: &frames)
-    let endpoint = change.endpoint.description.utf8
     put(UInt16(endpoint.count), to: &frames)
     frames.append(contentsOf: endpoint)
-    let key = change.key.encoded.utf8
     put(UInt32(key.count), to: &frames)
     frames.append(contentsOf: key)
     if let version = change.version?.utf8 {
@@ -114,7 +121,7 @@ enum BlockCodec {
   }
 
   private static func put(_ value: some FixedWidthInteger, to frames: inout [UInt8]) {
-    for shift in stride(from: 0, to: value.bitWidth, by: 8) { frames.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    withUnsafeBytes(of: value.littleEndian) { frames.append(contentsOf: $0) }
   }
 
   private static func put(_ value: UInt32, at offset: Int, in frames: inout [UInt8]) {
@@ -161,6 +168,9 @@ private struct FrameReader {
 
 /// Four bytes of a key's hash (FNV-1a), kept with each block so that a record's history is found without decoding
 /// every block. The same in every process, unlike Swift's `Hasher`.
-func keyHash(_ key: RecordKey) -> UInt32 {
-  key.encoded.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
+func keyHash(_ key: RecordKey) -> UInt32 { keyHash(key.encodedBytes) }
+
+/// The same of a key's encoded form.
+func keyHash(_ encoded: [UInt8]) -> UInt32 {
+  encoded.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 }
 }

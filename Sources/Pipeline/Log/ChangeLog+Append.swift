@@ -14,7 +14,7 @@ extension ChangeLog {
       try Self.move(source, to: batch.through, by: batch.changes.count, session)
       return end
     }
-    ring(Set(batch.changes.map(\.endpoint)))
+    ring(batch.changes)
     return end
   }
 
@@ -59,7 +59,7 @@ extension ChangeLog {
           .integer(Timestamp.now.microseconds), .integer(backfill.id),
         ])
     }
-    ring(Set(reads.map(\.endpoint)))
+    ring(reads)
   }
 
   /// Where capture of a source goes on; nil if it never captured anything.
@@ -91,15 +91,26 @@ extension ChangeLog {
     _ changes: ArraySlice<Change>, after end: Int64, from source: SourceName, _ session: SQLiteSession
   ) throws {
     var frames: [UInt8] = []
+    frames.reserveCapacity(changes.reduce(0) { $0 + $1.row.count + 96 })
     var hashes: [UInt8] = []
-    var endpoints: [EndpointName: (changes: Int64, oldest: Int64)] = [:]
+    hashes.reserveCapacity(4 * changes.count)
+    var endpoints: [EndpointName: EndpointFigures] = [:]
+    // Changes of one endpoint come in runs: what belongs to it is looked up once a run.
+    var run = EndpointFigures(changes[changes.startIndex].endpoint)
     for (offset, change) in changes.enumerated() {
-      BlockCodec.append(LoggedChange(sequence: LogSequence(end + 1 + Int64(offset)), change: change), to: &frames)
-      let hash = keyHash(change.key)
-      for shift in stride(from: 0, to: 32, by: 8) { hashes.append(UInt8(truncatingIfNeeded: hash >> UInt32(shift))) }
-      let known = endpoints[change.endpoint] ?? (0, .max)
-      endpoints[change.endpoint] = (known.changes + 1, min(known.oldest, change.committedAt.microseconds))
+      if change.endpoint != run.endpoint {
+        endpoints[run.endpoint] = run
+        run = endpoints[change.endpoint] ?? EndpointFigures(change.endpoint)
+      }
+      let key = change.key.encodedBytes
+      BlockCodec.append(
+        LoggedChange(sequence: LogSequence(end + 1 + Int64(offset)), change: change), endpoint: run.name, key: key,
+        to: &frames)
+      withUnsafeBytes(of: keyHash(key).littleEndian) { hashes.append(contentsOf: $0) }
+      run.changes += 1
+      run.oldest = min(run.oldest, change.committedAt.microseconds)
     }
+    endpoints[run.endpoint] = run
     try session.execute(
       """
       INSERT INTO blocks (first_sequence, last_sequence, source, appended_at, key_hashes, frames)
@@ -114,5 +125,18 @@ extension ChangeLog {
         "INSERT INTO block_endpoints (endpoint, first_sequence, changes, oldest_commit) VALUES (?, ?, ?, ?)",
         [.text(endpoint.description), .integer(end + 1), .integer(figures.changes), .integer(figures.oldest)])
     }
+  }
+}
+
+/// What a block holds of one endpoint.
+private struct EndpointFigures {
+  let endpoint: EndpointName
+  let name: [UInt8]
+  var changes: Int64 = 0
+  var oldest = Int64.max
+
+  init(_ endpoint: EndpointName) {
+    self.endpoint = endpoint
+    name = Array(endpoint.description.utf8)
   }
 }

@@ -66,8 +66,8 @@ package actor ChangeLog {
 
   private func unsubscribe(_ number: Int) { subscribers[number] = nil }
 
-  func ring(_ endpoints: Set<EndpointName>) {
-    for subscriber in subscribers.values where endpoints.contains(subscriber.endpoint) {
+  func ring(_ changes: [Change]) {
+    for subscriber in subscribers.values where changes.contains(where: { $0.endpoint == subscriber.endpoint }) {
       subscriber.continuation.yield()
     }
   }

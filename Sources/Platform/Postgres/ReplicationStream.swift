@@ -15,8 +15,9 @@ package final class ReplicationStream {
   /// The pause after the first bytes of a burst. A read for each of the walsender's writes would cost both sides a switch
   /// a change; this way one read takes many.
   private static let gathering: UInt32 = 200
-  /// The same, in microseconds, where much comes.
-  private static let gatheringMuch: UInt32 = 2000
+  /// The same where much comes. Longer, and a Unix socket is full before we look again: it holds some 280 messages of a
+  /// walsender.
+  private static let gatheringMuch: UInt32 = 400
   /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
   package static let epoch: Int64 = 946_684_800_000_000
 
@@ -33,7 +34,7 @@ package final class ReplicationStream {
 
   /// Hands out the plugin's messages that have arrived, in order; waits up to `patience` where none has.
   /// - Parameters:
-  ///   - isBusy: much is expected: larger reads are worth two milliseconds.
+  ///   - isBusy: much is expected: larger reads are worth a little patience.
   ///   - take: gets where the change stands in the WAL, and the message, which is valid inside the call only.
   ///     Answers whether it takes more; what it does not take waits for the next call.
   /// - Returns: whether anything arrived, be it only the server's word that it is alive.

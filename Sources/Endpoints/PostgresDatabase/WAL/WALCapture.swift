@@ -89,7 +89,7 @@ actor WALCapture {
   private func waitUntilVisible(_ transactions: [UInt32]) async throws {
     guard !transactions.isEmpty else { return }
     while let snapshot = try await observer.run({ try Snapshot.current($0) }),
-      transactions.contains(where: { snapshot.isRunning($0) })
+      snapshot.isRunning(anyOf: transactions)
     {
       try await Task.sleep(for: .milliseconds(1))
     }

@@ -29,7 +29,7 @@ final class WALReader: Sendable {
   private static let slice = Duration.milliseconds(50)
   /// A stream that brings much is read in larger portions: each read, and each commit of the log, then takes more
   /// changes. Where little comes nothing waits.
-  private static let portion = Duration.milliseconds(4)
+  private static let portion = Duration.milliseconds(10)
   private static let busy = 64
 
   /// What came out of one turn.
