@@ -14,10 +14,8 @@ package final class ReplicationStream {
   private static let statusEvery = Duration.seconds(10)
   /// The pause after the first bytes of a burst. A read for each of the walsender's writes would cost both sides a switch
   /// a change; this way one read takes many.
-  private static let gathering: UInt32 = 200
-  /// The same where much comes. Longer, and a Unix socket is full before we look again: it holds some 280 messages of a
-  /// walsender.
-  private static let gatheringMuch: UInt32 = 400
+  /// In microseconds. A longer one would let the socket's buffer fill up, and the walsender stand still.
+  private static let gathering: UInt32 = 300
   /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
   package static let epoch: Int64 = 946_684_800_000_000
 
@@ -34,17 +32,16 @@ package final class ReplicationStream {
 
   /// Hands out the plugin's messages that have arrived, in order; waits up to `patience` where none has.
   /// - Parameters:
-  ///   - isBusy: much is expected: larger reads are worth a little patience.
   ///   - take: gets where the change stands in the WAL, and the message, which is valid inside the call only.
   ///     Answers whether it takes more; what it does not take waits for the next call.
   /// - Returns: whether anything arrived, be it only the server's word that it is alive.
   /// - Throws: `PostgresError` where the connection or the stream has ended; what `take` throws.
   package func receive(
-    patience: Duration, isBusy: Bool, _ take: (LSN, Span<UInt8>) throws -> Bool
+    patience: Duration, _ take: (LSN, Span<UInt8>) throws -> Bool
   ) throws -> Bool {
     if lastStatus.duration(to: .now) > Self.statusEvery { try sendStatus() }
     if try drain(take) { return true }
-    guard try wait(patience, isBusy) else { return false }
+    guard try wait(patience) else { return false }
     return try drain(take)
   }
 
@@ -114,13 +111,16 @@ package final class ReplicationStream {
 
   // MARK: - Waiting
 
+  /// Whether more can be read without a wait.
+  package var isReadable: Bool { isReadable(unsafe PQsocket(handle.pointer), 0) }
+
   /// - Returns: whether bytes came.
-  private func wait(_ patience: Duration, _ isBusy: Bool) throws(PostgresError) -> Bool {
+  private func wait(_ patience: Duration) throws(PostgresError) -> Bool {
     let socket = unsafe PQsocket(handle.pointer)
     guard socket >= 0 else { throw PostgresError(sqlState: PostgresError.lost, message: handle.message) }
     if !isReadable(socket, 0) {
       guard isReadable(socket, Int32(clamping: Int64((patience / .milliseconds(1)).rounded(.up)))) else { return false }
-      usleep(isBusy ? Self.gatheringMuch : Self.gathering)
+      usleep(Self.gathering)
     }
     guard unsafe PQconsumeInput(handle.pointer) == 1 else {
       throw PostgresError(sqlState: PostgresError.lost, message: handle.message)
