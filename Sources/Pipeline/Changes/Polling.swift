@@ -12,6 +12,7 @@ package struct PollSettings: Hashable, Sendable {
   package var every: Duration
   /// From the beginning of one sweep to that of the next. Without a cursor each round is a sweep.
   package var sweep: Duration
+  package var use = TableUse()
 
   package init(
     cursor: String? = nil, key: [String] = [], overlap: Duration = Self.usualOverlap, every: Duration? = nil,
@@ -31,6 +32,24 @@ package struct PollSettings: Hashable, Sendable {
   /// Without a cursor each round reads the table.
   package static let usualEveryWhole = Duration.seconds(60)
   package static let usualSweep = Duration.seconds(3600)
+}
+
+/// What links do with a table: the rights that the role needs.
+package struct TableUse: Hashable, Sendable {
+  package enum Writes: Hashable, Sendable {
+    case nothing
+    /// These columns of rows that are there.
+    case columns([String])
+    case rows
+  }
+  /// The linked columns.
+  package var reads: [String]
+  package var writes: Writes
+
+  package init(reads: [String] = [], writes: Writes = .nothing) {
+    self.reads = reads
+    self.writes = writes
+  }
 }
 
 /// A place in the order of a table's cursor, with the key to tell rows of one moment apart.

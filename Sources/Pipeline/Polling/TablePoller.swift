@@ -4,8 +4,8 @@ import Crypto
 /// A table whose changes are found by asking for them, as a source: what to ask next is decided by `PollState`, and what
 /// is a change by the hash of what was told last.
 ///
-/// It keeps nothing but times in memory: the position holds how far it is, and the log what was told, both written with the
-/// batch they belong to. So it can stop after any call and go on from there.
+/// The position holds how far it is, and the log what was told, both written with the batch they belong to. So it can stop
+/// after any call and go on from there.
 package actor TablePoller: ChangeSource {
   /// Rows asked for at once. Few enough for a short statement, many enough that the statement costs little of each row.
   private static let pageRows = 1_000
@@ -15,6 +15,8 @@ package actor TablePoller: ChangeSource {
   private let table: any PolledTable
   private let settings: PollSettings
   private let seen: any SeenRows
+  /// The last batch's, which the log may be writing while the next batch is asked for.
+  private var told: (through: Position, seen: [RecordKey: RowHash?])?
   /// When the walks that are known by their times began, if in this process.
   private var began: [Timestamp: ContinuousClock.Instant] = [:]
   /// When the next chunk of a sweep may be asked for: it rests as long as it works.
@@ -31,6 +33,7 @@ package actor TablePoller: ChangeSource {
   /// See `ChangeSource.next`. A batch is complete when it ends a round, or without a cursor a sweep.
   package func next(after position: Position?) async throws -> ChangeBatch {
     let deadline = ContinuousClock.now + Self.heartbeat
+    if told?.through != position { told = nil }
     let epoch = try await table.epoch()
     var state = try state(at: position, epoch)
     while true {
@@ -86,6 +89,7 @@ package actor TablePoller: ChangeSource {
     var batch = ChangeBatch(
       found.changes, through: Position(epoch: epoch, place: state.text), completeAsOf: completeAsOf)
     batch.seen = found.seen
+    told = (batch.through, Dictionary(found.seen.map { ($0.key, $0.hash) }) { _, last in last })
     return batch
   }
 
@@ -137,7 +141,8 @@ package actor TablePoller: ChangeSource {
   /// What is not as it was told.
   /// - Parameter isBeginning: unknown rows were not inserted, they are what the table holds when it is first read.
   private func compare(_ page: PolledPage, isBeginning: Bool) async throws -> Found {
-    let known = try await seen.seen(page.rows.map(\.key), of: name)
+    var known = try await seen.seen(page.rows.map(\.key), of: name)
+    for (key, hash) in told?.seen ?? [:] { known[key] = hash }
     var found = Found()
     for row in page.rows {
       let hash = RowHash(of: row.row)
@@ -156,7 +161,7 @@ package actor TablePoller: ChangeSource {
   private func deletes(among keys: [RecordKey]) async throws -> Found {
     guard !keys.isEmpty else { return Found() }
     let (gone, stamp, readAt) = try await table.gone(among: keys)
-    let lost = keys.filter(gone.contains)
+    let lost = keys.filter { gone.contains($0) && told?.seen[$0] != .some(nil) }
     return Found(
       changes: lost.map { Change(.delete, of: table.endpoint, key: $0, stamp: stamp, committedAt: readAt) },
       seen: lost.map { SeenRow(key: $0, hash: nil) })
