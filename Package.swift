@@ -92,7 +92,8 @@ let service: [Target] = [
     "Service", "Runtime",
     [
       "Backfill", "Capture", "Changes", "Config", "Connectors", "HTTP", "JSON", "Log", "Mapping", "Polling",
-      "PostgresDatabase", "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", "YAML", logging, lifecycle, signals,
+      "PostgresDatabase", "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", "YAML", logging,
+      lifecycle, signals,
     ]),
   .executableTarget(
     name: "tidemark",
@@ -126,14 +127,16 @@ let package = Package(
     tests(
       "Pipeline",
       [
-        "Changes", "Log", "Mapping", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON", "SQLite", logging,
+        "Changes", "Log", "Mapping", "Polling", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON",
+        "SQLite", logging,
         lifecycle,
         "Telemetry",
       ]),
     tests(
       "Endpoints",
       [
-        "Changes", "JSON", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite", "HTTP", "YAML",
+        "Changes", "JSON", "Log", "Polling", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite",
+        "HTTP", "YAML",
         "Sandbox", logging,
       ]),
     tests(

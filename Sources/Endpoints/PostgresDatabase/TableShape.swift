@@ -62,7 +62,8 @@ struct TableShape: Sendable {
     }
     guard !shape.key.isEmpty else {
       throw Failure(
-        code: "table.key", message: "\(shape.sql) has no primary key: name the columns that tell its rows apart (key: […])")
+        code: "table.key",
+        message: "\(shape.sql) has no primary key: name the columns that tell its rows apart (key: […])")
     }
     if let cursor = polling.cursor { try shape.requireColumns([cursor]) }
     return shape

@@ -52,7 +52,7 @@ extension SQLiteDatabase {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let isWritten = tables.contains { table in polling[table].map { $0.use.writes != .nothing } ?? true }
-    for place in [path, directory] where isWritten && unsafe access(place, W_OK) != 0 {
+    for place in isWritten ? [path, directory] : [] where unsafe access(place, W_OK) != 0 {
       findings.append(
         Finding(
           .error, place, "may not be written, so neither triggers nor changes can be put there",

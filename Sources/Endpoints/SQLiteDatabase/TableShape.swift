@@ -58,7 +58,8 @@ extension TableShape {
     guard isTable else {
       throw Failure(
         code: "table.no-triggers",
-        message: "\(name) is a view or a virtual table, whose changes no trigger sees: name the table behind it, or poll it")
+        message:
+          "\(name) is a view or a virtual table, whose changes no trigger sees: name the table behind it, or poll it")
     }
     try self.init(resolved: name, in: session)
     guard !key.isEmpty else {

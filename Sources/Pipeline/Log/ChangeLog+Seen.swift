@@ -43,15 +43,18 @@ extension ChangeLog: SeenRows {
     }
   }
 
-  /// Forgets what was told by sources that do not poll any more, and how far they were.
-  package func forgetRows(ofAllBut sources: [SourceName]) async throws {
+  /// The sources that tell of rows by what they told last.
+  package func seenSources() async throws -> [SourceName] {
+    try await reader.run { try $0.all("SELECT source FROM seen_sources ORDER BY source") { SourceName($0.string(0)) } }
+  }
+
+  /// Forgets what a source told of its rows, and how far it was.
+  package func forgetRows(of source: SourceName) async throws {
     try await writer.transaction { session in
-      let known = try session.all("SELECT id, source FROM seen_sources") { ($0.integer(0), $0.string(1)) }
-      for (id, source) in known where !sources.contains(where: { $0.description == source }) {
-        try session.execute("DELETE FROM seen_rows WHERE source = ?", [.integer(id)])
-        try session.execute("DELETE FROM seen_sources WHERE id = ?", [.integer(id)])
-        try session.execute("DELETE FROM capture_watermarks WHERE source = ?", [.text(source)])
-      }
+      guard let id = try Self.seenSource(source, session) else { return }
+      try session.execute("DELETE FROM seen_rows WHERE source = ?", [.integer(id)])
+      try session.execute("DELETE FROM seen_sources WHERE id = ?", [.integer(id)])
+      try session.execute("DELETE FROM capture_watermarks WHERE source = ?", [.text(source.description)])
     }
   }
 

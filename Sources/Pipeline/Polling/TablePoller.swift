@@ -24,7 +24,7 @@ package actor TablePoller: ChangeSource {
 
   /// - Parameter seen: what the log holds of this source.
   package init(_ table: any PolledTable, _ settings: PollSettings, seen: any SeenRows) {
-    name = SourceName(table.endpoint.description)
+    name = SourceName(of: table.endpoint)
     self.table = table
     self.settings = settings
     self.seen = seen

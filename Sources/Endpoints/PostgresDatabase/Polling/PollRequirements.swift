@@ -84,7 +84,8 @@ enum PollRequirements {
     guard let cursor = try Cursor(settings, shape) else { return [] }
     do {
       try session.execute("EXPLAIN SELECT FROM \(shape.sql) t WHERE \(cursor.exists) ORDER BY \(cursor.sorting)", [])
-    } catch let error as PostgresError where !error.isConnectionLost {
+    } catch {
+      if error.isConnectionLost { throw error }
       return [
         Finding(.error, name, "column \(cursor.column) cannot be a cursor: \(error.message)", remedy: nil)
       ]

@@ -137,7 +137,9 @@ struct PostgresPolledTable: PolledTable {
     } ?? (Stamp(0), .now)
   }
 
-  private static func key(_ shape: TableShape) -> String { "jsonb_build_array(\(shape.list(shape.key, of: "t")))::text" }
+  private static func key(_ shape: TableShape) -> String {
+    "jsonb_build_array(\(shape.list(shape.key, of: "t")))::text"
+  }
 
   /// Views may have rows without a key.
   private static func hasKey(_ shape: TableShape) -> String {
