@@ -170,6 +170,11 @@ actor PollScene {
     position = batch.through
   }
 
+  /// Goes on until the beginning is over: all rows were read, and what came late to the first mark too.
+  func begin() async throws {
+    try await turns { state, _ in state.sweptAt != nil && state.sweep == nil && state.late == nil && !state.owesSweep }
+  }
+
   /// Goes on until a round that begins now has come to its end.
   func round() async throws { try await turns { state, start in state.roundAt.map { $0 >= start } ?? false } }
 

@@ -15,8 +15,7 @@ struct PollingTests {
   func `What is there at first is read, what comes later is told once as what it is`(kind: PolledKind) async throws {
     let scene = try await PollScene(kind, Self.items(kind), PollScene.hurried(cursor: "version"))
     try await scene.execute("INSERT INTO items (id, name, version) VALUES (1, 'a', 1), (2, 'b', 2)")
-    try await scene.sweep()
-    try await scene.round()
+    try await scene.begin()
     #expect(await scene.news() == ["read 1", "read 2"])
     try await scene.execute("INSERT INTO items (id, name, version) VALUES (3, 'c', 3)")
     try await scene.execute("UPDATE items SET name = 'A', version = 4 WHERE id = 1")
@@ -38,7 +37,7 @@ struct PollingTests {
   @Test(arguments: PolledKind.allCases)
   func `Ten thousand rows of one moment are each told once`(kind: PolledKind) async throws {
     let scene = try await PollScene(kind, Self.items(kind), PollScene.hurried(cursor: "changed"))
-    try await scene.sweep()
+    try await scene.begin()
     try await scene.execute(
       """
       INSERT INTO items (id, name, changed)
@@ -83,7 +82,7 @@ struct PollingTests {
   func `A row before the mark is missed by rounds and found by the sweep`(kind: PolledKind) async throws {
     let scene = try await PollScene(kind, Self.items(kind), PollScene.hurried(cursor: "version"))
     try await scene.execute("INSERT INTO items (id, version) VALUES (1, 10)")
-    try await scene.sweep()
+    try await scene.begin()
     for _ in 0..<3 { try await scene.round() }
     let known = await scene.told.count
     try await scene.execute("INSERT INTO items (id, version) VALUES (2, 5), (3, NULL)")
@@ -111,7 +110,7 @@ struct PollingTests {
   @Test func `A transaction that writes for longer than the overlap is waited for`() async throws {
     let scene = try await PollScene(.postgres, Self.items(.postgres), PollScene.hurried(cursor: "changed"))
     try await scene.execute("INSERT INTO items (id, name, changed) VALUES (1, 'a', now())")
-    try await scene.sweep()
+    try await scene.begin()
     for _ in 0..<3 { try await scene.round() }
     let known = await scene.told.count
     let slow = try await SlowTransaction(scene.url, "UPDATE items SET name = 'late', changed = now() WHERE id = 1")
@@ -129,7 +128,7 @@ struct PollingTests {
   @Test func `A prepared transaction is waited for`() async throws {
     let scene = try await PollScene(.postgres, Self.items(.postgres), PollScene.hurried(cursor: "version"))
     try await scene.execute("INSERT INTO items (id, version) VALUES (1, 1)")
-    try await scene.sweep()
+    try await scene.begin()
     let application = PostgresConnection(url: scene.url)
     try await application.run {
       try $0.execute("BEGIN; INSERT INTO items (id, version) VALUES (2, 2); PREPARE TRANSACTION 'polled'")
@@ -147,7 +146,7 @@ struct PollingTests {
     try await scene.execute(
       "INSERT INTO items (id, name, changed) VALUES (1, 'a', '2999-01-01 00:00:00'), (2, 'b', \(kind.now))")
     if kind == .postgres { try await scene.execute("INSERT INTO items (id, changed) VALUES (3, 'infinity')") }
-    try await scene.sweep()
+    try await scene.begin()
     for _ in 0..<4 { try await scene.round() }
     let known = await scene.told.count
     try await scene.execute("INSERT INTO items (id, name, changed) VALUES (4, 'c', \(kind.now))")
@@ -184,7 +183,7 @@ struct PollingTests {
   func `Another cursor starts anew and repeats nothing`(kind: PolledKind) async throws {
     let scene = try await PollScene(kind, Self.items(kind), PollScene.hurried(cursor: "version"))
     try await scene.execute("INSERT INTO items (id, name, version) VALUES (1, 'a', 1)")
-    try await scene.sweep()
+    try await scene.begin()
     try await scene.restart(PollScene.hurried(cursor: "changed"))
     try await scene.execute("INSERT INTO items (id, changed) VALUES (2, \(kind.now))")
     try await scene.round()
