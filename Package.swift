@@ -65,6 +65,7 @@ let embedded: [Target] = [
 let pipeline: [Target] = [
   room("Pipeline", "Changes", ["JSON"]),
   room("Pipeline", "Log", ["Changes", "JSON", "Migrations", "SQLite"]),
+  room("Pipeline", "Polling", ["Changes", "JSON", crypto]),
   room("Pipeline", "Mapping", ["Changes", "JSON"]),
   room("Pipeline", "Reconcile", ["Changes", "JSON"]),
   room("Pipeline", "Capture", ["Changes", "Log", "Telemetry", logging, lifecycle]),
@@ -90,8 +91,9 @@ let service: [Target] = [
   room(
     "Service", "Runtime",
     [
-      "Backfill", "Capture", "Changes", "Config", "Connectors", "HTTP", "JSON", "Log", "Mapping", "PostgresDatabase",
-      "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", "YAML", logging, lifecycle, signals,
+      "Backfill", "Capture", "Changes", "Config", "Connectors", "HTTP", "JSON", "Log", "Mapping", "Polling",
+      "PostgresDatabase", "Reconcile", "Replay", "SQLiteDatabase", "Server", "Telemetry", "Verify", "YAML", logging,
+      lifecycle, signals,
     ]),
   .executableTarget(
     name: "tidemark",
@@ -125,14 +127,16 @@ let package = Package(
     tests(
       "Pipeline",
       [
-        "Changes", "Log", "Mapping", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON", "SQLite", logging,
+        "Changes", "Log", "Mapping", "Polling", "Reconcile", "Capture", "Replay", "Backfill", "Verify", "JSON",
+        "SQLite", logging,
         lifecycle,
         "Telemetry",
       ]),
     tests(
       "Endpoints",
       [
-        "Changes", "JSON", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite", "HTTP", "YAML",
+        "Changes", "JSON", "Log", "Polling", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite",
+        "HTTP", "YAML",
         "Sandbox", logging,
       ]),
     tests(

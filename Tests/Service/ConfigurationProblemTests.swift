@@ -98,7 +98,36 @@ struct ConfigurationProblemTests {
   }
 
   @Test(arguments: [
-    ("capture: wal", ["4:14: expected one of auto, trigger, got \"wal\""]),
+    ("capture: wall", [#"4:14: expected one of auto, wal, trigger, poll, got "wall" — did you mean "wal"?"#]),
+    (
+      "capture: wal",
+      ["4:14: SQLite has no write-ahead log that others can decode — trigger or poll"]
+    ),
+    ("capture: { mode: poll, cursor: changed, every: 5s, overlap: 10s, sweep: 1h }", []),
+    ("capture: { mode: trigger }", ["4:22: only polling has settings — capture: trigger"]),
+    ("capture: { every: 5s }", [#"4:14: missing key "mode" — mode: poll"#]),
+    (
+      "capture: { mode: poll, sweep: 1h }",
+      ["4:35: without a cursor every round reads the whole table — name a cursor, or use every alone"]
+    ),
+    ("capture: poll, tables: { customers: { cursor: changed, key: [id] } }", []),
+    ("tables: { customers: { capture: poll, every: 5s } }", []),
+    ("tables: { customers: { every: 5s } }", ["4:26: these settings are for polling — add capture: poll"]),
+    (
+      "tables: { customers: { capture: trigger } }",
+      [
+        "4:37: a table of its own can only be polled: the others share one order of changes"
+          + " — capture: poll, or set capture of the database"
+      ]
+    ),
+    (
+      "tables: { custmers: { capture: poll } }",
+      [#"4:15: no link names the table "custmers" of shop — did you mean "customers"?"#]
+    ),
+    (
+      "tables: { customers: { capture: poll, cursr: changed } }",
+      [#"4:43: unknown key "cursr" — did you mean "cursor"?"#]
+    ),
     ("captur: auto", [#"4:5: unknown key "captur" — did you mean "capture"?"#]),
   ])
   func `a database is checked`(line: String, expected: [String]) throws {

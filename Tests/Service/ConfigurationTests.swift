@@ -105,6 +105,38 @@ struct ConfigurationTests {
     #expect(links[1].objectPlace.line == 22)
   }
 
+  @Test func `a table is polled as its database says, unless it says otherwise`() throws {
+    let read = try load(
+      """
+      databases:
+        shop:
+          url: sqlite:shop.db
+          capture: { mode: poll, cursor: updated_at, every: 2s, sweep: 30m }
+          tables: { orders: { cursor: version, overlap: 1s }, notes: { key: [a, b] } }
+        local: { url: sqlite:local.db, tables: { people: { capture: poll, every: 1m } } }
+      connectors: { crm: { use: sandbox } }
+      links:
+        orders: { table: shop.orders, object: crm.orders, key: { n: n }, fields: { total: t }, direction: push }
+        items: { table: shop.items, object: crm.items, key: { n: n }, fields: { a: a }, id_column: crm }
+        notes: { table: shop.notes, object: crm.notes, key: { a: a }, fields: { b: b }, direction: push, id_column: id }
+        people: { table: local.people, object: crm.people, key: { n: n }, fields: { a: a } }
+        others: { table: local.others, object: crm.others, key: { n: n }, fields: { a: a } }
+      """)
+    let shop = read.polling(of: read.databases[0])
+    #expect(Set(shop.keys) == ["orders", "items", "notes"])
+    var orders = PollSettings(
+      cursor: "version", overlap: .seconds(1), every: .seconds(2), sweep: .seconds(1800))
+    orders.use = TableUse(reads: ["n", "total"])
+    #expect(shop["orders"] == orders)
+    var items = PollSettings(cursor: "updated_at", every: .seconds(2), sweep: .seconds(1800))
+    items.use = TableUse(reads: ["a", "crm", "n"], writes: .rows)
+    #expect(shop["items"] == items)
+    #expect(shop["notes"]?.key == ["a", "b"] && shop["notes"]?.use.writes == .columns(["id"]))
+    let local = read.polling(of: read.databases[1])
+    #expect(local.keys.sorted() == ["people"] && local["people"]?.every == .seconds(60))
+    #expect(read.fallback(of: read.databases[1])["others"]?.every == PollSettings.usualEveryWhole)
+  }
+
   @Test func `what is left out has a safe value`() throws {
     let read = try load("databases: {}\nconnectors: {}\nlinks: {}")
     #expect(read.log.hasSuffix("/.tidemark/log.db"))

@@ -19,6 +19,34 @@ struct CaptureChoice: Sendable {
     }
   }
 
+  /// Those of `tables` whose changes are found by polling. `auto` polls where it may not install anything, provided that
+  /// every table can be polled.
+  func polled(_ tables: [String: PollSettings], _ session: PostgresSession) throws -> [String: PollSettings] {
+    switch wanted {
+    case .wal, .trigger: return [:]
+    case .poll: return tables
+    case .auto:
+      if try Installation.exists(session) { return [:] }
+      let isBarred = try !InstallRequirements.findings(tables.keys.sorted(), session).isEmpty
+      guard isBarred else { return [:] }
+      let mayPoll = try tables.allSatisfy { table, settings in
+        try PollRequirements.findings(table, settings, session).allSatisfy { $0.severity != .error }
+      }
+      return mayPoll ? tables : [:]
+    }
+  }
+
+  /// What stands in the way of something better where tables are polled since nothing may be installed.
+  func findings(polled tables: [String], _ session: PostgresSession) throws -> [Finding] {
+    guard case .auto = wanted, !tables.isEmpty else { return [] }
+    return try InstallRequirements.findings(tables, session).map { finding in
+      Finding(
+        .warning, finding.subject,
+        "\(finding.message); changes are found by polling, which is slower and sees deletes only now and then",
+        remedy: finding.remedy)
+    }
+  }
+
   /// What `wal` lacks: in the way where it was asked for, good to know where it would be better than what is taken.
   func findings(_ tables: [String], _ session: PostgresSession) throws -> [Finding] {
     switch wanted {

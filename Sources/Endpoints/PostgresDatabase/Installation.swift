@@ -32,7 +32,13 @@ struct Installation: Sendable {
   }
 
   static func exists(_ session: PostgresSession) throws -> Bool {
-    try session.first("SELECT to_regclass('tidemark.migrations') IS NOT NULL") { $0.bool(0) } ?? false
+    // Looking for a name in a schema that the role may not use is an error.
+    try session.first(
+      """
+      SELECT CASE WHEN has_schema_privilege(to_regnamespace('tidemark'), 'USAGE')
+        THEN to_regclass('tidemark.migrations') IS NOT NULL END
+      """
+    ) { $0.bool(0) } ?? false
   }
 
   /// Nil where capture is not installed.

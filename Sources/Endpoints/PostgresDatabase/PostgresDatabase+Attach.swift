@@ -3,16 +3,24 @@ import Postgres
 
 extension PostgresDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let capture = capture
-    return try await reading.run { try AttachPlan(tables, try capture.mode(tables, $0), $0).statements }
+    let (capture, attached) = (capture, attached(tables))
+    return try await reading.run { session in
+      if attached.isEmpty { return try Self.detachStatements(session) }
+      return try AttachPlan(attached, try capture.mode(attached, session), session).statements
+    }
   }
+
+  /// Those that are not polled. Where none is left nothing stays installed: a slot without a reader would make the
+  /// server keep its WAL.
+  private func attached(_ tables: [String]) -> [String] { tables.filter { polling[$0] == nil } }
 
   /// Capture by triggers is installed in one transaction. Capture from the WAL takes three steps, each of which leaves
   /// the application as it was if the next one fails; attaching again goes on.
   /// - Throws: `Failure` for a table that cannot be captured, `PostgresError` with `isSerialization` where the
   ///   application held a lock on a table for too long: nothing was changed, try again.
   package func attach(_ tables: [String]) async throws {
-    let capture = capture
+    let (capture, tables) = (capture, attached(tables))
+    guard !tables.isEmpty else { return try await detach() }
     let mode = try await reading.run { try capture.mode(tables, $0) }
     // Each step shows what the next one finds; the plan is made anew for each.
     while let step = try await reading.run({ try AttachPlan(tables, mode, $0).steps.first }) {

@@ -3,35 +3,22 @@ import Postgres
 
 extension PostgresDatabase {
   package func check(_ tables: [String]) async throws -> [Finding] {
-    let capture = capture
+    let (capture, polling, fallen) = (capture, polling, fallen)
+    let attached = tables.filter { polling[$0] == nil }
+    let polled = tables.filter { polling[$0] != nil }
     return try await reading.run { session in
-      var findings = try Self.databaseFindings(session)
-      for name in tables { findings += try Self.findings(name, session) }
-      return findings + (try capture.findings(tables, session))
+      var findings = Self.serverFindings(session)
+      if !attached.isEmpty { findings += try InstallRequirements.databaseFindings(session) }
+      for name in attached { findings += try Self.findings(name, session) }
+      if !attached.isEmpty { findings += try capture.findings(attached, session) }
+      for name in polled { findings += try PollRequirements.findings(name, polling[name] ?? PollSettings(), session) }
+      return findings + (try capture.findings(polled: polled.filter(fallen.contains), session))
     }
   }
 
-  private static func databaseFindings(_ session: PostgresSession) throws -> [Finding] {
-    var findings: [Finding] = []
-    if session.serverVersion < 140_000 {
-      findings.append(
-        Finding(.error, "server", "PostgreSQL \(session.serverVersion / 10000) is too old: expected 14 or newer"))
-    }
-    let mayInstall = try session.first(
-      """
-      SELECT to_regnamespace('tidemark') IS NOT NULL OR has_database_privilege(current_database(), 'CREATE'),
-        format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user), current_user,
-        pg_is_in_recovery()
-      """
-    ) { ($0.bool(0), $0.string(1), $0.string(2), $0.bool(3)) }
-    guard let mayInstall else { return findings }
-    if mayInstall.3 {
-      findings.append(Finding(.error, "server", "this is a standby: triggers cannot be installed, nor rows written"))
-    }
-    if !mayInstall.0 {
-      findings.append(Finding(.error, mayInstall.2, "may not create the schema tidemark", remedy: mayInstall.1))
-    }
-    return findings
+  private static func serverFindings(_ session: PostgresSession) -> [Finding] {
+    guard session.serverVersion < 140_000 else { return [] }
+    return [Finding(.error, "server", "PostgreSQL \(session.serverVersion / 10000) is too old: expected 14 or newer")]
   }
 
   private static func findings(_ name: String, _ session: PostgresSession) throws -> [Finding] {
@@ -51,13 +38,12 @@ extension PostgresDatabase {
     var findings: [Finding] = []
     let may = try session.first(
       """
-      SELECT has_schema_privilege(relnamespace, 'USAGE'), pg_has_role(relowner, 'USAGE'),
-        quote_ident(current_user), quote_ident(pg_get_userbyid(relowner)),
+      SELECT has_schema_privilege(relnamespace, 'USAGE'), quote_ident(current_user),
         (SELECT string_agg(p, ', ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
           WHERE NOT has_table_privilege(c.oid, p))
       FROM pg_class c WHERE oid = $1
       """, [.integer(shape.oid)]
-    ) { (schema: $0.bool(0), owns: $0.bool(1), role: $0.string(2), owner: $0.string(3), lacks: $0.optionalString(4)) }
+    ) { (schema: $0.bool(0), role: $0.string(1), lacks: $0.optionalString(2)) }
     guard let may else { return [] }
     if !may.schema {
       findings.append(
@@ -70,16 +56,10 @@ extension PostgresDatabase {
         Finding(
           .error, name, "the role lacks \(lacks)", remedy: "GRANT \(lacks) ON \(shape.sql) TO \(may.role)"))
     }
-    if !may.owns {
-      findings.append(
-        Finding(
-          .error, name, "only the owner of a table can attach and detach its triggers",
-          remedy: "GRANT \(may.owner) TO \(may.role)"))
-    }
-    return findings
+    return try findings + InstallRequirements.ownerFindings(name, shape, session)
   }
 
-  private static func ruleFindings(
+  static func ruleFindings(
     _ name: String, _ shape: TableShape, _ session: PostgresSession
   ) throws -> [Finding] {
     let hides = try session.first("SELECT row_security_active($1::oid)", [.integer(shape.oid)]) { $0.bool(0) }

@@ -12,6 +12,10 @@ package final class PostgresDatabase: AttachedDatabase {
   let reading: PostgresConnection
   let writing: PostgresConnection
   let capture: CaptureChoice
+  package let polling: [String: PollSettings]
+  /// The tables that are polled since nothing may be installed.
+  let fallen: [String]
+  private let polls: PostgresConnection
   private let outbox: Outbox
   private let wal: WALCapture
   private let watch: InstallationWatch
@@ -21,12 +25,16 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - url: as libpq reads it; see `PostgresConnection`.
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
   ///   - capture: how their changes are captured.
+  ///   - polling: the tables that are polled whatever `capture` says, and how.
+  ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
   ///   - images: the rows told so far; nil where nothing is to be captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
   package init(
-    name: String, url: String, tables: [String], capture: CaptureMode = .auto, images: (any RowImages)? = nil
+    name: String, url: String, tables: [String], capture: CaptureMode = .auto,
+    polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:], images: (any RowImages)? = nil
   ) async throws {
-    self.capture = CaptureChoice(capture)
+    let choice = CaptureChoice(capture)
+    self.capture = choice
     self.name = SourceName(name)
     system = name
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
@@ -37,12 +45,18 @@ package final class PostgresDatabase: AttachedDatabase {
       url: url,
       setup: Self.settings
         + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;")
-    watch = InstallationWatch(source: self.name, tables: tables, connection: capturing)
+    polls = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
+    let rest = tables.filter { polling[$0] == nil }
+    let fallback = Dictionary(rest.map { ($0, fallback[$0] ?? PollSettings()) }) { first, _ in first }
+    let more = try await reading.run { try choice.polled(fallback, $0) }
+    self.polling = polling.merging(more) { declared, _ in declared }
+    fallen = more.keys.sorted()
+    watch = InstallationWatch(
+      source: self.name, tables: rest.filter { more[$0] == nil }, connection: capturing)
     outbox = Outbox(system: name, connection: capturing, watch: watch)
     wal = WALCapture(
       source: self.name, system: name, url: url, setup: Self.settings, observer: capturing, watch: watch,
       images: images)
-    try await reading.run { try $0.execute("SELECT 1") }
   }
 
   /// The settings of the capture function, so that a row read is the same text as a row captured; and an error instead
@@ -84,9 +98,14 @@ package final class PostgresDatabase: AttachedDatabase {
   }
 
   package func table(_ name: String) async throws -> any ChangeTarget {
-    let shape = try await reading.run { try TableShape.load(name, $0) }
-    try shape.requireKey()
-    return PostgresTable(name: name, shape: shape, reading: reading, writing: writing)
+    let polling = polling[name]
+    let shape = try await reading.run { try TableShape.load(name, polling, $0) }
+    return PostgresTable(name: name, shape: shape, polling: polling, reading: reading, writing: writing)
+  }
+
+  package func polledTable(_ name: String) -> any PolledTable {
+    PostgresPolledTable(
+      endpoint: EndpointName(system: system, name: name), settings: polling[name] ?? PollSettings(), connection: polls)
   }
 
   package func columns(of table: String) async throws -> [String] {

@@ -77,7 +77,7 @@ private struct RecordWriter {
 
   private func locked(_ key: JSONObject) throws -> JSONObject? {
     let sql = """
-      SELECT to_jsonb(t.*) FROM \(shape.sql) t, \(shape.record(shape.key, parameter: 1, as: "k"))
+      SELECT \(shape.image) FROM \(shape.sql) t, \(shape.record(shape.key, parameter: 1, as: "k"))
       WHERE \(shape.equal(shape.key, "t", "k")) FOR UPDATE OF t
       """
     return try session.first(sql, [.utf8(key.bytes)]) { try JSONObject(parsing: $0.bytes(0)) }
@@ -93,7 +93,7 @@ private struct RecordWriter {
       names.isEmpty
       ? "DEFAULT VALUES"
       : "(\(list)) \(always)SELECT \(shape.list(names, of: "r")) FROM \(shape.record(names, parameter: 1, as: "r"))"
-    let sql = "INSERT INTO \(shape.sql) AS t \(values) RETURNING to_jsonb(t.*)"
+    let sql = "INSERT INTO \(shape.sql) AS t \(values) RETURNING \(shape.image)"
     try session.execute("SAVEPOINT tidemark_insert")
     do {
       return try applied(session.first(sql, names.isEmpty ? [] : [.utf8(fields.bytes)]) { $0.bytes(0) })
@@ -115,7 +115,7 @@ private struct RecordWriter {
     let sql = """
       UPDATE \(shape.sql) AS t SET \(assignments)
       FROM \(shape.record(names, parameter: 1, as: "r")), \(shape.record(shape.key, parameter: 2, as: "k"))
-      WHERE \(shape.equal(shape.key, "t", "k")) RETURNING to_jsonb(t.*)
+      WHERE \(shape.equal(shape.key, "t", "k")) RETURNING \(shape.image)
       """
     return try applied(session.first(sql, [.utf8(fields.bytes), .utf8(key.bytes)]) { $0.bytes(0) })
   }

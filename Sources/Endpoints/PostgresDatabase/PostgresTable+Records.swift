@@ -26,7 +26,7 @@ extension PostgresTable {
       }
       guard !conditions.isEmpty else { return [] }
       let sql = """
-        SELECT to_jsonb(t.*) FROM \(shape.sql) t, \(shape.record(match.names, parameter: 1, as: "m"))
+        SELECT \(shape.image) FROM \(shape.sql) t, \(shape.record(match.names, parameter: 1, as: "m"))
         WHERE \(conditions.joined(separator: " AND ")) LIMIT 2
         """
       return try session.all(sql, [.utf8(match.bytes)]) {
@@ -55,7 +55,7 @@ extension PostgresTable {
         source += " WHERE (\(order)) > (SELECT \(last) FROM \(shape.record(shape.key, parameter: 2, as: "k")))"
         bindings.append(.utf8(try shape.keyObject(after).bytes))
       }
-      let sql = "SELECT to_jsonb(t.*) FROM \(source) ORDER BY \(order) LIMIT $1"
+      let sql = "SELECT \(shape.image) FROM \(source) ORDER BY \(order) LIMIT $1"
       let records = try session.all(sql, bindings) {
         shape.record(try JSONObject(parsing: $0.bytes(0)), stamp: stamp)
       }

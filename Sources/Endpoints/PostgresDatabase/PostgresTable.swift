@@ -8,11 +8,15 @@ package struct PostgresTable: ChangeTarget {
   package let name: String
   let oid: Int64
   let shapeName: String
+  private let polling: PollSettings?
   let reading: PostgresConnection
   let writing: PostgresConnection
 
-  init(name: String, shape: TableShape, reading: PostgresConnection, writing: PostgresConnection) {
+  init(
+    name: String, shape: TableShape, polling: PollSettings?, reading: PostgresConnection, writing: PostgresConnection
+  ) {
     self.name = name
+    self.polling = polling
     oid = shape.oid
     shapeName = shape.sql
     self.reading = reading
@@ -21,17 +25,21 @@ package struct PostgresTable: ChangeTarget {
 
   /// The table as it is now: columns come and go while the service runs.
   func shape(_ session: PostgresSession) throws -> TableShape {
-    let shape = try TableShape.load(name, session)
-    try shape.requireKey()
-    return shape
+    try TableShape.load(name, polling, session)
   }
 
   /// How far the write-ahead log is. Taken before a read, or while its row is locked: every change of a row with a lower
   /// stamp that was committed is included.
   static func stamp(_ session: PostgresSession) throws -> Stamp {
-    let end = try session.first("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint") { $0.integer(0) }
+    let end = try session.first("SELECT \(stampSQL)") { $0.integer(0) }
     return Stamp(end ?? 0)
   }
+
+  /// A standby is as far as it has replayed.
+  static let stampSQL = """
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END
+      - '0/0'::pg_lsn)::bigint
+    """
 }
 
 extension TableShape {
@@ -73,13 +81,13 @@ extension TableShape {
     return JSONObject(zip(self.key, key.values))
   }
 
-  /// The rows that exist among `keys`, as `row` shows them.
+  /// The rows that exist among `keys`, as `row` shows them: in full where it is nil.
   func rows(
-    of keys: [RecordKey], as row: String = "to_jsonb(t.*)", _ session: PostgresSession
+    of keys: [RecordKey], as row: String? = nil, _ session: PostgresSession
   ) throws -> [RecordKey: [UInt8]] {
     let wanted = try keys.map { JSONValue.object(try keyObject($0)) }
     let sql = """
-      SELECT \(row) FROM \(self.sql) t
+      SELECT \(row ?? image) FROM \(self.sql) t
       JOIN (SELECT DISTINCT * FROM \(recordset(key, parameter: 1, as: "k"))) k ON \(equal(key, "t", "k"))
       """
     let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { $0.bytes(0) }

@@ -11,6 +11,8 @@ struct TableShape: Sendable {
     var isGenerated: Bool
     /// `GENERATED ALWAYS AS IDENTITY`: a given value needs `OVERRIDING SYSTEM VALUE`.
     var isIdentityAlways: Bool
+    /// The role may select it.
+    var isReadable: Bool
   }
 
   var oid: Int64
@@ -25,6 +27,13 @@ struct TableShape: Sendable {
   /// Whether the WAL tells of every row that is changed or gone by its primary key at least.
   var isIdentifiedInWAL: Bool
 
+  /// A row as JSON, of the table called `t`: all of it that the role may select.
+  var image: String {
+    let readable = columns.filter(\.isReadable).map(\.name)
+    if readable.count == columns.count { return "to_jsonb(t.*)" }
+    return "(SELECT to_jsonb(r) FROM (SELECT \(list(readable, of: "t"))) r)"
+  }
+
   /// Qualified and quoted for SQL text.
   var sql: String { quoted(postgresIdentifier: schema) + "." + quoted(postgresIdentifier: name) }
 
@@ -35,6 +44,28 @@ struct TableShape: Sendable {
       let near = try nearest(name, session).map { "; did you mean \($0)?" } ?? ""
       throw Failure(code: "sql.42P01", message: "there is no table \(name) that this role can see\(near)")
     }
+    return shape
+  }
+
+  /// The table that an end of a link is made of.
+  /// - Parameter polling: how it is polled, if it is; then it may be a view, whose key the settings name.
+  /// - Throws: `Failure` with advice if there is no such table, or its records cannot be told apart or captured.
+  static func load(_ name: String, _ polling: PollSettings?, _ session: PostgresSession) throws -> TableShape {
+    var shape = try load(name, session)
+    guard let polling else {
+      try shape.requireKey()
+      return shape
+    }
+    if !polling.key.isEmpty {
+      try shape.requireColumns(polling.key)
+      shape.key = polling.key
+    }
+    guard !shape.key.isEmpty else {
+      throw Failure(
+        code: "table.key",
+        message: "\(shape.sql) has no primary key: name the columns that tell its rows apart (key: […])")
+    }
+    if let cursor = polling.cursor { try shape.requireColumns([cursor]) }
     return shape
   }
 
@@ -67,10 +98,15 @@ struct TableShape: Sendable {
     }
     shape?.columns = try session.all(
       """
-      SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a'
+      SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a',
+        has_column_privilege(attrelid, attnum, 'SELECT')
       FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
       """, [.integer(oid)]
-    ) { Column(name: $0.string(0), type: $0.string(1), isGenerated: $0.bool(2), isIdentityAlways: $0.bool(3)) }
+    ) {
+      Column(
+        name: $0.string(0), type: $0.string(1), isGenerated: $0.bool(2), isIdentityAlways: $0.bool(3),
+        isReadable: $0.bool(4))
+    }
     shape?.key = try session.all(
       """
       SELECT a.attname

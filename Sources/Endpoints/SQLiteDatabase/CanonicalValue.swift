@@ -6,6 +6,17 @@ import SQLite
 /// Integers digit for digit; reals in the shortest form that reads back as the same number; infinities as the strings
 /// `Infinity` and `-Infinity`; a BLOB as `\x…` in hexadecimal; text that is not UTF-8 with U+FFFD in place of the bad bytes.
 enum CanonicalValue {
+  /// What stands before each column's value in a row: `{"a":`, then `,"b":` and so on.
+  static func labels(_ columns: [String]) -> [[UInt8]] {
+    columns.enumerated().map { index, name in
+      var writer = JSONWriter()
+      writer.raw(index == 0 ? "{" : ",")
+      writer.write(string: name.utf8)
+      writer.raw(":")
+      return writer.bytes
+    }
+  }
+
   static func write(_ value: SQLiteValue, to writer: inout JSONWriter) {
     switch value {
     case .null: writer.raw("null")

@@ -14,13 +14,7 @@ struct OutboxTable: Sendable {
 
   init(_ captured: Installation.Captured, endpoint: EndpointName) {
     self.endpoint = endpoint
-    labels = captured.columns.enumerated().map { index, name in
-      var writer = JSONWriter()
-      writer.raw(index == 0 ? "{" : ",")
-      writer.write(string: name.utf8)
-      writer.raw(":")
-      return writer.bytes
-    }
+    labels = CanonicalValue.labels(captured.columns)
     key = captured.keys.compactMap(captured.columns.firstIndex(of:))
     let condition = captured.keys.map { quoted(sqliteIdentifier: $0) + " IS ?" }.joined(separator: " AND ")
     lookup = "SELECT 1 FROM main.\(quoted(sqliteIdentifier: captured.name)) WHERE \(condition)"

@@ -4,12 +4,17 @@ import SQLite
 
 extension SQLiteDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    try await Self.patiently(current().reader, .deferred) { try Self.plan(tables, in: $0) }
+    let attached = attached(tables)
+    return try await Self.patiently(current().reader, .deferred) { try Self.plan(attached, in: $0) }
   }
 
   package func attach(_ tables: [String]) async throws {
-    try await change { try Self.plan(tables, in: $0) }
+    let attached = attached(tables)
+    try await change { try Self.plan(attached, in: $0) }
   }
+
+  /// Those that are not polled.
+  private func attached(_ tables: [String]) -> [String] { tables.filter { polling[$0] == nil } }
 
   package func detachPlan() async throws -> [String] {
     try await Self.patiently(current().reader, .deferred) { try Installation(in: $0).detaching() }
@@ -37,14 +42,17 @@ extension SQLiteDatabase {
       let shape = try TableShape(table, in: session)
       if !shapes.contains(where: { $0.name == shape.name }) { shapes.append(shape) }
     }
-    return try Installation(in: session).attaching(shapes, in: session)
+    let installation = try Installation(in: session)
+    if shapes.isEmpty, installation.version == 0 { return [] }
+    return try installation.attaching(shapes, in: session)
   }
 
   package func check(_ tables: [String]) async throws -> [Finding] {
     var findings: [Finding] = []
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    for place in [path, directory] where unsafe access(place, W_OK) != 0 {
+    let isWritten = tables.contains { table in polling[table].map { $0.use.writes != .nothing } ?? true }
+    for place in isWritten ? [path, directory] : [] where unsafe access(place, W_OK) != 0 {
       findings.append(
         Finding(
           .error, place, "may not be written, so neither triggers nor changes can be put there",
@@ -52,10 +60,11 @@ extension SQLiteDatabase {
     }
     let reader = try await current().reader
     for table in tables {
+      let polling = polling[table]
       let finding: Finding? = try await Self.patiently(reader, .deferred) { session in
         do {
-          _ = try TableShape(table, in: session)
-          return nil
+          let shape = try TableShape(table, polling, in: session)
+          return try polling.flatMap { try Self.cursorFinding(table, $0, shape, in: session) }
         } catch let failure as Failure {
           return Finding(.error, table, failure.message)
         }
@@ -63,6 +72,25 @@ extension SQLiteDatabase {
       if let finding { findings.append(finding) }
     }
     return findings
+  }
+
+  /// Without an index that begins with the cursor each page is a sort of the whole table.
+  private static func cursorFinding(
+    _ table: String, _ polling: PollSettings, _ shape: TableShape, in session: SQLiteSession
+  ) throws -> Finding? {
+    guard let cursor = polling.cursor, shape.keyNames.first != cursor else { return nil }
+    let isIndexed = try session.first(
+      """
+      SELECT 1 FROM pragma_index_list(?1) l, pragma_index_info(l.name) i
+      WHERE i.seqno = 0 AND i.name = ?2 AND NOT l.partial UNION ALL
+      SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = ?1
+      """, [.text(shape.name), .text(cursor)]
+    ) { _ in true }
+    guard isIndexed == nil else { return nil }
+    let columns = ([cursor] + shape.keyNames).map(quoted(sqliteIdentifier:)).joined(separator: ", ")
+    return Finding(
+      .warning, table, "no index begins with the cursor \(cursor): each round reads the whole table",
+      remedy: "CREATE INDEX … ON \(quoted(sqliteIdentifier: shape.name)) (\(columns))")
   }
 
   /// Bytes are those of the captured values, which is a little less than the pages that hold them.

@@ -10,7 +10,8 @@ import SQLite
 package actor SQLiteDatabase: AttachedDatabase {
   package nonisolated let name: SourceName
   nonisolated let path: String
-  /// The tables as the configuration names them.
+  package nonisolated let polling: [String: PollSettings]
+  /// The tables that are captured by triggers, as the configuration names them.
   let tables: [String]
 
   private var reader: SQLiteConnection
@@ -31,12 +32,16 @@ package actor SQLiteDatabase: AttachedDatabase {
   /// - Parameters:
   ///   - name: of the database in the configuration; its changes are of `name.table`.
   ///   - path: of an existing file.
-  ///   - tables: as the configuration names them, with or without `main.`.
+  ///   - tables: those to be captured, as the configuration names them, with or without `main.`.
+  ///   - polling: those of them that are polled, and how.
   /// - Throws: `Failure` `sqlite.missing` where there is no file, else `SQLiteError`.
-  package init(name: String, path: String, tables: [String]) async throws {
+  package init(
+    name: String, path: String, tables: [String], polling: [String: PollSettings] = [:]
+  ) async throws {
     self.name = SourceName(name)
     self.path = path
-    self.tables = tables
+    self.polling = polling
+    self.tables = tables.filter { polling[$0] == nil }
     file = try FileIdentity(path: path)
     (reader, writer) = try await Self.connections(path)
     watch = CommitWatch(path: path)
@@ -66,13 +71,21 @@ package actor SQLiteDatabase: AttachedDatabase {
 
   package func table(_ name: String) async throws -> any ChangeTarget {
     let reader = try await current().reader
-    let shape = try await Self.patiently(reader, .deferred) { try TableShape(name, in: $0) }
+    let polling = polling[name]
+    let shape = try await Self.patiently(reader, .deferred) { try TableShape(name, polling, in: $0) }
     return SQLiteTable(database: self, shape: shape)
   }
 
+  package nonisolated func polledTable(_ name: String) -> any PolledTable {
+    SQLitePolledTable(
+      endpoint: EndpointName(system: self.name.description, name: name), settings: polling[name] ?? PollSettings(),
+      database: self)
+  }
+
   package func columns(of table: String) async throws -> [String] {
+    let polling = polling[table]
     let reader = try await current().reader
-    return try await Self.patiently(reader, .deferred) { try TableShape(table, in: $0).columns.map(\.name) }
+    return try await Self.patiently(reader, .deferred) { try TableShape(table, polling, in: $0).columns.map(\.name) }
   }
 
   /// Forgets what is known of the installation, which may have changed.

@@ -54,7 +54,45 @@ extension TableShape {
   /// Reads the shape of the table that the configuration calls `written`.
   /// - Throws: `Failure` if there is no such table, if it is a view or virtual, or has no primary key.
   init(_ written: String, in session: SQLiteSession) throws {
-    let name = try Self.resolve(written, in: session)
+    let (name, isTable) = try Self.resolve(written, in: session)
+    guard isTable else {
+      throw Failure(
+        code: "table.no-triggers",
+        message:
+          "\(name) is a view or a virtual table, whose changes no trigger sees: name the table behind it, or poll it")
+    }
+    try self.init(resolved: name, in: session)
+    guard !key.isEmpty else {
+      throw Failure(
+        code: "table.no-key",
+        message: "table \(name) has no PRIMARY KEY, and VACUUM may renumber its rows: add one to tell its records by")
+    }
+  }
+
+  /// Reads the shape of a table or view that is polled where there are settings for it, else as above.
+  /// - Throws: `Failure` if there is no such table, if it has no such columns, or nothing tells its rows apart.
+  init(_ written: String, _ polling: PollSettings?, in session: SQLiteSession) throws {
+    guard let polling else {
+      try self.init(written, in: session)
+      return
+    }
+    try self.init(resolved: Self.resolve(written, in: session).name, in: session)
+    if !polling.key.isEmpty { key = try polling.key.map { try place(of: $0) } }
+    if let cursor = polling.cursor { _ = try place(of: cursor) }
+    guard !key.isEmpty else {
+      throw Failure(
+        code: "table.no-key",
+        message: "\(name) has no primary key: name the columns that tell its rows apart (key: […])")
+    }
+  }
+
+  private func place(of column: String) throws(Failure) -> Int {
+    if let place = columns.firstIndex(where: { $0.name == column }) { return place }
+    let near = Self.nearest(to: column, among: columns.map(\.name)).map { ": did you mean \($0)?" } ?? ""
+    throw Failure(code: "table.no-column", message: "\(name) has no column \(column)\(near)")
+  }
+
+  private init(resolved name: String, in session: SQLiteSession) throws {
     let columns = try session.all(
       "SELECT name, type, hidden, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid", [.text(name)]
     ) {
@@ -65,28 +103,19 @@ extension TableShape {
       )
     }
     let key = columns.indices.filter { columns[$0].pk > 0 }.sorted { columns[$0].pk < columns[$1].pk }
-    guard !key.isEmpty else {
-      throw Failure(
-        code: "table.no-key",
-        message: "table \(name) has no PRIMARY KEY, and VACUUM may renumber its rows: add one to tell its records by")
-    }
     self.init(
       name: name, columns: columns.map(\.column), key: key, uniques: try Self.uniques(of: name, in: session))
   }
 
-  private static func resolve(_ written: String, in session: SQLiteSession) throws -> String {
+  /// - Returns: the name as the schema has it, and whether it is a table that can have triggers.
+  private static func resolve(_ written: String, in session: SQLiteSession) throws -> (name: String, isTable: Bool) {
     let plain = written.lowercased().hasPrefix("main.") ? String(written.dropFirst(5)) : written
     let sql =
       "SELECT name, type, sql FROM main.sqlite_schema WHERE name = ? COLLATE NOCASE AND type IN ('table','view')"
     for candidate in [written, plain] {
       let found = try session.first(sql, [.text(candidate)]) { ($0.string(0), $0.string(1), $0.string(2)) }
       guard let (name, type, definition) = found else { continue }
-      guard type == "table", !definition.uppercased().hasPrefix("CREATE VIRTUAL") else {
-        throw Failure(
-          code: "table.no-triggers",
-          message: "\(name) is a view or a virtual table, whose changes no trigger sees: name the table behind it")
-      }
-      return name
+      return (name, type == "table" && !definition.uppercased().hasPrefix("CREATE VIRTUAL"))
     }
     let names = try session.all(
       "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

@@ -1,4 +1,5 @@
-/// A database whose tables are endpoints and whose capture is one source: its changes are in one commit order.
+/// A database whose tables are endpoints and whose capture is one source: its changes are in one commit order. Tables that
+/// are polled are not part of it.
 package protocol AttachedDatabase: ChangeSource {
   /// Looks at the tables and at what the role may do, and changes nothing.
   /// - Returns: everything that stands in the way of capturing and applying, each with its remedy. Empty: all is well.
@@ -7,6 +8,13 @@ package protocol AttachedDatabase: ChangeSource {
 
   /// The statements that `attach` would run now, in order. Empty when everything is in place.
   func attachPlan(_ tables: [String]) async throws -> [String]
+
+  /// The tables whose changes are found by polling, and how. Each is a source of its own, made of its `PolledTable`;
+  /// nothing is installed for it.
+  var polling: [String: PollSettings] { get }
+
+  /// A table of `polling` as polling reads it.
+  func polledTable(_ name: String) -> any PolledTable
 
   /// Installs capture on `tables` and takes it off every other table, in one transaction. Doing it twice changes nothing.
   func attach(_ tables: [String]) async throws

@@ -65,6 +65,8 @@ package struct ChangeBatch: Sendable {
   package var through: Position
   /// Set when the source had nothing more: everything committed before this instant is covered by `through`.
   package var completeAsOf: ContinuousClock.Instant?
+  /// What is to be remembered of rows together with the changes; see `SeenRows`.
+  package var seen: [SeenRow] = []
 
   package init(_ changes: [Change], through: Position, completeAsOf: ContinuousClock.Instant? = nil) {
     self.changes = changes

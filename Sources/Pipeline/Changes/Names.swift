@@ -20,10 +20,14 @@ package struct EndpointName: Hashable, Sendable, CustomStringConvertible {
   package var description: String { "\(system).\(name)" }
 }
 
-/// Names what has a capture watermark of its own: a database (`shop`), or one object of a connector (`crm.contacts`).
+/// Names what has a capture watermark of its own: a database (`shop`), a polled table of one (`shop.customers`), or one
+/// object of a connector (`crm.contacts`).
 package struct SourceName: Hashable, Sendable, CustomStringConvertible {
   package let description: String
   package init(_ description: String) { self.description = description }
+
+  /// Of an end that is a source by itself.
+  package init(of endpoint: EndpointName) { description = endpoint.description }
 }
 
 /// Names a link as the configuration does.

@@ -11,6 +11,7 @@ extension ChangeLog {
   package func append(_ batch: ChangeBatch, from source: SourceName) async throws -> LogSequence {
     let end = try await writer.transaction { session in
       let end = try Self.appendBlocks(batch.changes, from: source, session)
+      try Self.remember(batch.seen, of: source, session)
       try Self.move(source, to: batch.through, by: batch.changes.count, session)
       return end
     }

@@ -42,6 +42,19 @@ package struct DatabaseSettings: Sendable {
   package let name: String
   package let location: Location
   package let capture: CaptureMode
+  /// How its tables are polled, unless they say otherwise; nil unless `capture` is `poll`.
+  package let poll: PollSettings?
+  /// The tables that have settings of their own.
+  package let tables: [TableSettings]
+  /// Where its name is written.
+  package let place: Place
+}
+
+/// A table that is captured in another way than the rest of its database.
+package struct TableSettings: Sendable {
+  /// As links name it.
+  package let name: String
+  package let poll: PollSettings
   /// Where its name is written.
   package let place: Place
 }

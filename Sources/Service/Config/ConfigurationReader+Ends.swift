@@ -5,14 +5,16 @@ extension ConfigurationReader {
   func database(_ name: YAMLValue, _ value: YAMLValue) -> DatabaseSettings? {
     value.mapping { reader in
       let url = reader.required("url", hint: "\"postgres://…\" or \"sqlite:path\"")
-      let capture = reader["capture"].map { $0.choice(CaptureMode.self) } ?? .auto
+      let capture = capture(reader["capture"])
+      let tables = tables(reader["tables"], of: capture)
       let location = url.flatMap { self.location($0) }
-      if case .sqlite? = location, capture == .wal {
+      if case .sqlite? = location, capture?.mode == .wal {
         reader["capture"]?.report(
           "config.capture", "SQLite has no write-ahead log that others can decode", hint: "trigger or poll")
       }
       guard let location, let capture, let written = name.string() else { return nil }
-      return DatabaseSettings(name: written, location: location, capture: capture, place: name.place)
+      return DatabaseSettings(
+        name: written, location: location, capture: capture.mode, poll: capture.poll, tables: tables, place: name.place)
     }
   }
 

@@ -38,6 +38,7 @@ struct ConfigurationReader {
     refuseSharedNames(root, databases.names)
     let read = named(links, "a link") { name, value in LinkReader(ends: ends).link(name, value) }
     checkTogether(read)
+    refuseUnlinkedTables(root, databases.values, read.values.map(\.settings))
     guard let log, let http else { return nil }
     return Configuration(
       file: file, log: log, http: http, databases: databases.values, connectors: connectors.values,

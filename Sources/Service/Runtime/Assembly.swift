@@ -22,7 +22,7 @@ package struct Assembly: Sendable {
     var databases: [String: any AttachedDatabase] = [:]
     for database in configuration.databases {
       databases[database.name] = try await Self.open(
-        database, tables: configuration.tables(of: database.name), images: images)
+        database, of: configuration, tables: configuration.capturedTables(of: database.name), images: images)
     }
     self.databases = databases
     objects = try Self.objects(configuration)
@@ -44,14 +44,26 @@ package struct Assembly: Sendable {
   }
 
   /// Opens one database of a configuration.
+  /// - Parameter tables: those whose changes are to be captured.
   package static func open(
-    _ database: DatabaseSettings, tables: [String], images: (any RowImages)? = nil
+    _ database: DatabaseSettings, of configuration: Configuration, tables: [String], images: (any RowImages)? = nil
   ) async throws -> any AttachedDatabase {
-    switch database.location {
-    case .sqlite(let path): try await SQLiteDatabase(name: database.name, path: path, tables: tables)
+    let polling = configuration.polling(of: database)
+    return switch database.location {
+    case .sqlite(let path):
+      try await SQLiteDatabase(name: database.name, path: path, tables: tables, polling: polling)
     case .postgres(let url):
       try await PostgresDatabase(
-        name: database.name, url: url.revealed(), tables: tables, capture: database.capture, images: images)
+        name: database.name, url: url.revealed(), tables: tables, capture: database.capture, polling: polling,
+        fallback: configuration.fallback(of: database), images: images)
+    }
+  }
+
+  /// The captured tables that are polled: each is a source of its own.
+  var polledTables: [EndpointName] {
+    configuration.databases.flatMap { database in
+      configuration.capturedTables(of: database.name).filter { databases[database.name]?.polling[$0] != nil }
+        .map { EndpointName(system: database.name, name: $0) }
     }
   }
 

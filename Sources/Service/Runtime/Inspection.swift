@@ -20,7 +20,7 @@ package struct Inspection: Sendable {
   private func findings(of database: DatabaseSettings) async -> [Finding] {
     let tables = configuration.tables(of: database.name)
     do {
-      let opened = try await Assembly.open(database, tables: tables)
+      let opened = try await Assembly.open(database, of: configuration, tables: tables)
       return try await findings(of: database.name, opened, tables: tables)
     } catch {
       return [

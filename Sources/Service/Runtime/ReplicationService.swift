@@ -5,6 +5,7 @@ import Config
 import Connectors
 package import Log
 package import Logging
+import Polling
 import Replay
 import Server
 import ServiceLifecycle
@@ -33,6 +34,7 @@ package struct ReplicationService: Sendable {
   /// - Parameter onListening: called once with the port of the server.
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     try await requestInitialBackfills()
+    try await preparePolling()
     // A group stops in reverse: the server first, then the sources, then what they feed.
     let services = replays() + [backfills()] + captures() + [upkeep()] + [server(onListening)]
     var configuration = ServiceGroupConfiguration(
@@ -51,19 +53,50 @@ package struct ReplicationService: Sendable {
     }
   }
 
+  /// A table that was captured in another way before has records whose deletion nobody saw. One that is not polled any
+  /// more may have changed between its last round and its attachment.
+  private func preparePolling() async throws {
+    let polled = assembly.polledTables
+    for source in try await log.seenSources() where !polled.contains(where: { SourceName(of: $0) == source }) {
+      for link in assembly.configuration.links where SourceName(of: link.table) == source && link.direction != .pull {
+        try await log.requestBackfill(of: link.name, .local, reason: "\(source) is not polled any more")
+      }
+      try await log.forgetRows(of: source)
+    }
+    for table in polled where try await log.captureWatermark(of: SourceName(of: table)) == nil {
+      try await rememberRecords(of: table)
+    }
+  }
+
+  private func rememberRecords(of table: EndpointName) async throws {
+    let links = assembly.configuration.links.filter { $0.table == table && $0.direction != .pull }.map(\.name)
+    try await log.rememberRecords(of: links, .local, as: SourceName(of: table))
+  }
+
   private func captures() -> [any Service] {
     let configuration = assembly.configuration
+    let polled = assembly.polledTables
     let databases: [any ChangeSource] = configuration.databases.compactMap { database in
-      configuration.capturedTables(of: database.name).isEmpty ? nil : assembly.databases[database.name]
+      let tables = configuration.capturedTables(of: database.name).map { EndpointName(system: database.name, name: $0) }
+      return tables.allSatisfy(polled.contains) ? nil : assembly.databases[database.name]
+    }
+    let pollers: [any ChangeSource] = polled.compactMap { table in
+      guard let database = assembly.databases[table.system], let settings = database.polling[table.name] else {
+        return nil
+      }
+      return TablePoller(database.polledTable(table.name), settings, seen: log)
     }
     let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
-    return (databases + objects).map { source in
+    return (databases + pollers + objects).map { source in
       CaptureLoop(source, into: log, telemetry: telemetry, logger: logger) { gap in try await heal(gap) }
     }
   }
 
-  /// What capture did not see is read again: every table of the source that a link pushes.
+  /// What capture did not see is read again: every table of the source that a link pushes. A polled table is swept anyway.
   private func heal(_ gap: CaptureGap) async throws {
+    if let table = assembly.polledTables.first(where: { SourceName(of: $0) == gap.source }) {
+      return try await rememberRecords(of: table)
+    }
     for link in assembly.configuration.links where link.table.system == gap.source.description {
       guard link.direction != .pull else { continue }
       let isAsked = try await log.backfills(of: link.name).contains { $0.side == .local && $0.state == .requested }
@@ -98,7 +131,8 @@ package struct ReplicationService: Sendable {
     let http = assembly.configuration.http
     var configuration = StatusServerConfiguration(host: http.host, port: http.port, logger: logger)
     configuration.token = http.token?.revealed()
-    let reporter = StatusReporter(assembly.configuration, log: log, telemetry: telemetry, board: board)
+    let reporter = StatusReporter(
+      assembly.configuration, polled: assembly.polledTables, log: log, telemetry: telemetry, board: board)
     return StatusServer(
       configuration: configuration, telemetry: telemetry, status: { try await reporter.report() },
       webhook: webhookJudge, onListening: onListening)

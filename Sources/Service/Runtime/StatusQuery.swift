@@ -1,3 +1,4 @@
+import Changes
 package import Config
 import HTTP
 import JSON
@@ -17,9 +18,30 @@ package struct StatusQuery: Sendable {
   package func report() async throws -> StatusReport {
     let log = try await ChangeLog(path: configuration.log, access: .reader)
     if let holder = log.holder, let report = await ask(), holder == report.holder { return report }
-    var report = try await StatusReporter(configuration, log: log, telemetry: nil).report()
+    var report = try await StatusReporter(
+      configuration, polled: try await polledTables(log), log: log, telemetry: nil
+    ).report()
     report.service.isRunning = log.holder != nil
     return report
+  }
+
+  /// Those that the configuration says, and those that were: whether `auto` can do better only the database knows.
+  private func polledTables(_ log: ChangeLog) async throws -> [EndpointName] {
+    var polled: [EndpointName] = []
+    for database in configuration.databases {
+      let declared = configuration.polling(of: database)
+      for name in configuration.capturedTables(of: database.name) {
+        let table = EndpointName(system: database.name, name: name)
+        let isPolled =
+          if declared[name] == nil, database.capture == .auto {
+            try await log.captureWatermark(of: SourceName(of: table)) != nil
+          } else {
+            declared[name] != nil
+          }
+        if isPolled { polled.append(table) }
+      }
+    }
+    return polled
   }
 
   private func ask() async -> StatusReport? {

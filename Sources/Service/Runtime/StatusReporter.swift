@@ -1,4 +1,4 @@
-import Changes
+package import Changes
 package import Config
 import Glibc
 package import Log
@@ -11,18 +11,24 @@ package struct StatusReporter: Sendable {
   private static let recent = 20
 
   private let configuration: Configuration
+  private let polled: [EndpointName]
   private let log: ChangeLog
   private let telemetry: Telemetry?
   private let board: VitalsBoard
   private let started = ContinuousClock.now
 
-  /// - Parameter telemetry: nil when the report is made beside the service, or without one.
-  package init(_ configuration: Configuration, log: ChangeLog, telemetry: Telemetry?) {
-    self.init(configuration, log: log, telemetry: telemetry, board: VitalsBoard())
+  /// - Parameters:
+  ///   - polled: the captured tables that are sources of their own.
+  ///   - telemetry: nil when the report is made beside the service, or without one.
+  package init(_ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?) {
+    self.init(configuration, polled: polled, log: log, telemetry: telemetry, board: VitalsBoard())
   }
 
-  init(_ configuration: Configuration, log: ChangeLog, telemetry: Telemetry?, board: VitalsBoard) {
+  init(
+    _ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?, board: VitalsBoard
+  ) {
     self.configuration = configuration
+    self.polled = polled
     self.log = log
     self.telemetry = telemetry
     self.board = board
@@ -51,8 +57,12 @@ package struct StatusReporter: Sendable {
 
   private func sources(_ stalls: [Stall]) async throws -> [StatusReport.Source] {
     var sources: [StatusReport.Source] = []
-    let databases = configuration.databases.map(\.name).filter { !configuration.capturedTables(of: $0).isEmpty }
-    for (name, kind) in databases.map({ ($0, StatusReport.Source.Kind.database) })
+    let databases = configuration.databases.map(\.name).filter { database in
+      configuration.capturedTables(of: database).contains {
+        !polled.contains(EndpointName(system: database, name: $0))
+      }
+    }
+    for (name, kind) in (databases + polled.map(\.description)).map({ ($0, StatusReport.Source.Kind.database) })
       + configuration.pulledObjects.map({ ("\($0)", .connector) }).sorted(by: { $0.0 < $1.0 })
     {
       let stall = stalls.first { $0.stage == .capture && $0.name == name }

@@ -10,12 +10,25 @@ struct Attach: AsyncParsableCommand {
   @OptionGroup var options: ConfigurationOptions
   @Flag(help: "Print the SQL instead of running it.") var dryRun = false
 
+  private static func outcome(_ plan: [String], _ database: any AttachedDatabase, _ tables: [String]) -> String {
+    let attached = tables.filter { database.polling[$0] == nil }.joined(separator: ", ")
+    let polled = tables.filter { database.polling[$0] != nil }.joined(separator: ", ")
+    let done: String? =
+      if attached.isEmpty {
+        plan.isEmpty ? nil : "nothing is attached any more"
+      } else {
+        plan.isEmpty ? "attached already" : "attached \(attached)"
+      }
+    let rest = polled.isEmpty ? nil : "\(polled) \(polled.contains(",") ? "are" : "is") polled, which installs nothing"
+    return [done, rest].compactMap { $0 }.joined(separator: "; ")
+  }
+
   func run() async throws {
     try await ExitStatus.reporting {
       let configuration = try options.load()
       for settings in configuration.databases {
         let tables = configuration.capturedTables(of: settings.name)
-        let database = try await Assembly.open(settings, tables: tables)
+        let database = try await Assembly.open(settings, of: configuration, tables: tables)
         let findings = try await Inspection(configuration)
           .findings(of: settings.name, database, tables: tables).filter { $0.severity == .error }
         guard findings.isEmpty else {
@@ -27,7 +40,7 @@ struct Attach: AsyncParsableCommand {
           printStatements(plan)
         } else {
           try await database.attach(tables)
-          print("\(settings.name): \(plan.isEmpty ? "attached already" : "attached \(tables.joined(separator: ", "))")")
+          print("\(settings.name): \(Self.outcome(plan, database, tables))")
         }
       }
     }

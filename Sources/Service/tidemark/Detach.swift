@@ -18,7 +18,8 @@ struct Detach: AsyncParsableCommand {
         throw LogError.inUse(path: configuration.log, holder: holder)
       }
       for settings in configuration.databases {
-        let database = try await Assembly.open(settings, tables: configuration.tables(of: settings.name))
+        let database = try await Assembly.open(
+          settings, of: configuration, tables: configuration.tables(of: settings.name))
         let plan = try await database.detachPlan()
         if dryRun {
           printStatements(plan)

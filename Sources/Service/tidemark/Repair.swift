@@ -19,7 +19,7 @@ struct Repair: AsyncParsableCommand {
       let configuration = try options.load()
       for settings in configuration.databases {
         let tables = configuration.capturedTables(of: settings.name)
-        let database = try await Assembly.open(settings, tables: tables)
+        let database = try await Assembly.open(settings, of: configuration, tables: tables)
         let plan = try await database.attachPlan(tables)
         if dryRun {
           printStatements(plan)

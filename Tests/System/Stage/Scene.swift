@@ -11,20 +11,22 @@ struct Scene: Sendable {
   let crm: CRM
   private let port: Int
 
-  /// - Parameter conflict: who wins where both sides changed a field.
-  init(_ kind: DatabaseKind, conflict: String = "database") async throws {
+  /// - Parameters:
+  ///   - conflict: who wins where both sides changed a field.
+  ///   - capture: as `tidemark.yaml` has it; nil: as the kind says.
+  init(_ kind: DatabaseKind, conflict: String = "database", capture: String? = nil) async throws {
     folder = ScratchFolder()
     shop = try await Shop(kind, in: folder.path)
     crm = try await CRM(in: folder.path)
     // `tidemark status` asks the service where the configuration says it is, so the port is fixed; out of the range
     // that the system hands out itself.
     port = Int.random(in: 10_000..<20_000)
-    try configure(conflict: conflict)
+    try configure(conflict: conflict, capture: capture)
   }
 
-  func configure(conflict: String = "database", extra: String = "") throws {
+  func configure(conflict: String = "database", capture: String? = nil, extra: String = "") throws {
     let text = """
-      databases: { shop: { url: "\(shop.url)", capture: \(shop.kind.capture) } }
+      databases: { shop: { url: "\(shop.url)", capture: \(capture ?? shop.kind.capture) } }
       connectors: { crm: { use: sandbox, url: "\(crm.url)", auth: { token: "${env:CRM_TOKEN}" } } }
       http: { listen: "127.0.0.1:\(port)" }
       links:
