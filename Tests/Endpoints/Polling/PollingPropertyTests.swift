@@ -4,7 +4,7 @@ import Support
 import Testing
 
 /// A random workload, and a service that stops anywhere.
-struct PollingPropertyTests {
+@Suite(.serialized) struct PollingPropertyTests {
   private static let cases = PolledKind.allCases.flatMap { kind in
     ["version", nil].flatMap { cursor in (1...4).map { (kind, cursor, UInt64($0)) } }
   }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Polling
 
-struct PollingTests {
+@Suite(.serialized) struct PollingTests {
   private static func items(_ kind: PolledKind) -> String {
     "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, changed \(kind.time), version INTEGER)"
   }
