@@ -23,6 +23,6 @@ package enum Migrations {
   /// What is installed in an attached PostgreSQL database.
   package static let postgres = [
     Migration(1, PackageResources._001_capture_sql), Migration(2, PackageResources._002_wal_sql),
-    Migration(3, PackageResources._003_outbox_sql),
+    Migration(3, PackageResources._003_outbox_sql), Migration(4, PackageResources._004_trees_sql),
   ]
 }

@@ -38,11 +38,16 @@ struct FieldMappingTests {
   }
 
   @Test func `what is missing or null is null on the other side, references too`() throws {
-    let linked = try mapping.fields(fromLocal: [:])
+    let linked = try mapping.fields(fromLocal: JSONObject(mapping.names.map { ($0, .null) }))
     #expect(linked.count == mapping.fields.count && linked.members.allSatisfy { $0.value.isNull })
     #expect(try mapping.fields(fromRemote: [:], resolving: localKey) == linked)
     #expect(try mapping.remote(linked, resolving: remoteKey)["AccountId"] == .null)
     #expect(mapping.references(inFields: linked).isEmpty && mapping.references(inRemote: [:]).isEmpty)
+  }
+
+  @Test func `a column that is not there is not an empty one`() {
+    let row = row.filter { $0 != "name" }
+    #expect(throws: MappingFailure.missing(column: "name")) { try mapping.fields(fromLocal: row) }
   }
 
   @Test func `a reference to an unknown record is told apart, from either side`() {

@@ -58,11 +58,47 @@ extension SystemTests {
       #expect(letters.contains(id) && letters.contains(other), "\(letters)")
       let story = try await scene.tidemark("explain", "orders", "1")
       #expect(story.status == 0 && story.output.contains("Given up at sequence"), "\(story)")
-      let metrics = String(decoding: try await scene.get("/metrics").body, as: UTF8.self)
-      #expect(metrics.contains("tidemark_dead_letters{link=\"orders\"} 2"))
+      try await eventually("the metric follows") {
+        let metrics = String(decoding: try await scene.get("/metrics").body, as: UTF8.self)
+        return metrics.contains("tidemark_dead_letters{link=\"orders\"} 2")
+      }
 
       // It holds back nothing but itself.
       try await scene.quiet()
+      #expect(service.isRunning)
+    }
+
+    @Test(arguments: [DatabaseKind.postgres, .postgresWAL])
+    func `Invariant 11: a column that is gone stops its link alone, says what to do, and loses nothing`(
+      kind: DatabaseKind
+    ) async throws {
+      let scene = try await Scene(kind)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      try await scene.quiet()
+      let contact = try await scene.shop.value("SELECT crm_id FROM customers WHERE id = 1") ?? ""
+      let city = try await scene.crm.records("contacts")[contact]?["city"]
+
+      try await scene.shop.execute("ALTER TABLE customers RENAME COLUMN city TO town")
+      try await scene.shop.execute("UPDATE customers SET name = 'Renamed' WHERE id = 1")
+      try await eventually("the link says why it stands still", within: .seconds(10)) {
+        let text = String(decoding: try await scene.get("/readyz").body, as: UTF8.self)
+        return text.contains("schema_changed") && text.contains("city") && text.contains("customers push")
+      }
+      try await scene.shop.execute("UPDATE orders SET status = 'paid' WHERE id = 1")
+      let order = try await scene.shop.value("SELECT crm_id FROM orders WHERE id = 1") ?? ""
+      try await eventually("the other link goes on") {
+        try await scene.crm.records("orders")[order]?["status"] == "paid"
+      }
+      #expect(try await scene.status().at("dead_letters")?.arrayValue?.isEmpty == true)
+
+      try await scene.shop.execute("ALTER TABLE customers RENAME COLUMN town TO city")
+      try await eventually("the link goes on") {
+        try await scene.crm.records("contacts")[contact]?["name"] == "Renamed"
+      }
+      #expect(try await scene.crm.records("contacts")[contact]?["city"] == city)
+      try await scene.quiet()
+      #expect(try await scene.get("/readyz").status == 200)
       #expect(service.isRunning)
     }
 

@@ -22,8 +22,9 @@ struct AttachPlan {
     }
   }
 
-  init(_ tables: [String], _ mode: Installation.Mode, _ session: PostgresSession) throws {
-    let standing = try Standing(tables, mode, session)
+  /// - Parameter isLenient: whether triggers that fail let the application's statement pass.
+  init(_ tables: [String], _ mode: Installation.Mode, isLenient: Bool, _ session: PostgresSession) throws {
+    let standing = try Standing(tables, mode, isLenient: isLenient, session)
     switch mode {
     case .trigger: add(Self.triggerStatements(standing))
     case .wal:
@@ -47,6 +48,7 @@ struct AttachPlan {
   /// What is there now, and what is wanted.
   private struct Standing {
     var mode: Installation.Mode
+    var isLenient: Bool
     var installation: Installation?
     var migrations: [String]
     var isUpgraded: Bool
@@ -55,10 +57,13 @@ struct AttachPlan {
     /// Oids of the tables in the publication; nil where there is none.
     var published: [Int64: String]?
 
-    init(_ tables: [String], _ mode: Installation.Mode, _ session: PostgresSession) throws {
+    init(_ tables: [String], _ mode: Installation.Mode, isLenient: Bool, _ session: PostgresSession) throws {
       self.mode = mode
+      self.isLenient = isLenient
       shapes = try AttachPlan.shapes(tables, session)
-      if mode == .wal { for (_, shape) in shapes { try shape.requireIdentity() } }
+      for (_, shape) in shapes {
+        if mode == .wal { try shape.requireIdentity() } else { try shape.requireOrderOfKeys() }
+      }
       let isInstalled = try Installation.exists(session)
       if isInstalled { try AttachPlan.refuseNewer(session) }
       migrations = try AttachPlan.migrations(isInstalled, session)
@@ -84,11 +89,16 @@ struct AttachPlan {
       var isInterrupted = isUpgraded
       for (name, shape) in shapes {
         let known = captured.first { $0.relation == shape.oid }
-        if let known, known.fault == nil, !isSwitched { continue }
+        if let known, known.fault == nil, !isSwitched, !mustBeMadeAnew(shape) { continue }
         isInterrupted = isInterrupted || known?.fault != nil || (known == nil && captured.contains { $0.name == name })
         unrecorded.append((name, shape))
       }
       return (unrecorded, isInterrupted)
+    }
+
+    /// Whether the table's triggers are strict and should be lenient, or the other way. Nothing went unseen.
+    private func mustBeMadeAnew(_ shape: TableShape) -> Bool {
+      mode == .trigger && triggers.contains { $0.relation == shape.oid && $0.isLenient != isLenient }
     }
 
     /// Tables whose configured name changed and nothing else.
@@ -104,14 +114,18 @@ struct AttachPlan {
   private static func triggerStatements(_ standing: Standing) -> [String] {
     let (unrecorded, isInterrupted) = standing.unrecorded
     var statements = standing.migrations
-    let wanted = Set(standing.shapes.map(\.shape.oid))
+    let wanted = Set(standing.shapes.flatMap(\.shape.tree))
     for installed in standing.triggers where !wanted.contains(installed.relation) {
       statements += installed.dropStatements
     }
     statements += standing.forgotten
     for (_, shape) in unrecorded {
-      statements += standing.triggers.first { $0.relation == shape.oid }?.dropStatements ?? []
-      statements += triggers(shape)
+      statements += standing.triggers.filter { shape.tree.contains($0.relation) }.flatMap(\.dropStatements)
+      statements += CaptureTriggers(shape, isLenient: standing.isLenient).statements
+    }
+    for (_, shape) in standing.shapes where !unrecorded.contains(where: { $0.shape.oid == shape.oid }) {
+      let new = shape.partitions.filter { part in !standing.triggers.contains { $0.relation == part.oid } }
+      statements += CaptureTriggers(shape, isLenient: standing.isLenient).statements(ofParts: new)
     }
     // The triggers' locks have waited for every writer: what the WAL tells before this was written without them.
     for (_, table) in (standing.published ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -195,29 +209,6 @@ struct AttachPlan {
     return Migrations.postgres.filter { !done.contains($0.number) }.flatMap { migration in
       [migration.sql, "INSERT INTO tidemark.migrations (number) VALUES (\(migration.number))"]
     }
-  }
-
-  /// One trigger an event, since transition tables allow no more; always on, also for replicated writes.
-  private static func triggers(_ shape: TableShape) -> [String] {
-    let call =
-      "EXECUTE FUNCTION tidemark.capture("
-      + shape.key.map { quoted(postgresLiteral: $0) }.joined(separator: ", ") + ")"
-    let isRekeyed = shape.key.map { quoted(postgresIdentifier: $0) }
-      .map { "OLD.\($0)::text IS DISTINCT FROM NEW.\($0)::text" }.joined(separator: " OR ")
-    let old = "OLD TABLE AS tidemark_old"
-    let new = "NEW TABLE AS tidemark_new"
-    let definitions = [
-      ("tidemark_insert", "INSERT ON \(shape.sql) REFERENCING \(new) FOR EACH STATEMENT \(call)"),
-      ("tidemark_update", "UPDATE ON \(shape.sql) REFERENCING \(old) \(new) FOR EACH STATEMENT \(call)"),
-      (
-        "tidemark_rekeyed",
-        "UPDATE ON \(shape.sql) FOR EACH ROW WHEN (\(isRekeyed)) EXECUTE FUNCTION tidemark.rekeyed()"
-      ),
-      ("tidemark_delete", "DELETE ON \(shape.sql) REFERENCING \(old) FOR EACH STATEMENT \(call)"),
-      ("tidemark_truncate", "TRUNCATE ON \(shape.sql) FOR EACH STATEMENT \(call)"),
-    ]
-    let enable = definitions.map { "ENABLE ALWAYS TRIGGER \($0.0)" }.joined(separator: ", ")
-    return definitions.map { "CREATE TRIGGER \($0.0) AFTER \($0.1)" } + ["ALTER TABLE \(shape.sql) \(enable)"]
   }
 
   private static func record(_ table: (name: String, shape: TableShape)) -> String {

@@ -1,4 +1,5 @@
 import Changes
+import Migrations
 import Postgres
 
 /// What `attach` has recorded in the database, and whether it still holds.
@@ -14,8 +15,11 @@ struct Installation: Sendable {
   enum Mode: String, Sendable { case trigger, wal }
 
   /// Which life of the database and of capture in it this is: the cluster, its timeline, the database and the row made
-  /// by `attach`. After a failover, a restored dump or a new `attach` it is another one.
+  /// by `attach`. After a failover, a restored dump, a new `attach` or a change that a lenient trigger could not capture it
+  /// is another one.
   var epoch: String
+  /// How many statements lenient triggers could not capture.
+  var shed: Int64
   var captured: [Captured]
   /// How the tables are captured. All of them alike: their changes have one commit order.
   var mode: Mode
@@ -41,32 +45,48 @@ struct Installation: Sendable {
     ) { $0.bool(0) } ?? false
   }
 
-  /// Nil where capture is not installed.
+  /// Nil where capture is not installed, or not as this version needs it.
   /// - Throws: `PostgresError`; on a standby the state for "recovery is in progress", which writes the same there.
   static func load(_ session: PostgresSession) throws -> Installation? {
-    guard try exists(session) else { return nil }
+    guard try exists(session), try isCurrent(session) else { return nil }
     // The timeline from the file name of the WAL: the control file's is that of the last checkpoint.
     let life = try session.first(
       """
       SELECT s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
-        || '-' || d.oid || '-' || i.id, i.mode, i.since
-      FROM pg_control_system() s, pg_database d, tidemark.installation i WHERE d.datname = current_database()
+        || '-' || d.oid || '-' || i.id || CASE WHEN shed.is_called THEN '-' || shed.last_value ELSE '' END, i.mode, i.since,
+        CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END
+      FROM pg_control_system() s, pg_database d, tidemark.installation i, tidemark.shed
+      WHERE d.datname = current_database()
       """
-    ) { (epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2))) }
+    ) {
+      (epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2)), shed: $0.integer(3))
+    }
     guard let life, let mode = life.mode else { return nil }
     let slot = mode == .wal ? try WALSlot.load(session) : nil
     let place = mode == .wal ? WALPlace(through: slot?.confirmed ?? .zero).text : OutboxPlace().text
     return Installation(
-      epoch: life.epoch, captured: try captured(session), mode: mode, since: life.since ?? .zero, slot: slot,
-      start: Position(epoch: life.epoch, place: place))
+      epoch: life.epoch, shed: life.shed, captured: try captured(session), mode: mode,
+      since: life.since ?? .zero, slot: slot, start: Position(epoch: life.epoch, place: place))
+  }
+
+  private static func isCurrent(_ session: PostgresSession) throws -> Bool {
+    let newest = try session.first("SELECT max(number) FROM tidemark.migrations") { $0.integer(0) } ?? 0
+    return newest >= Migrations.postgres.map(\.number).max() ?? 0
   }
 
   private static func captured(_ session: PostgresSession) throws -> [Captured] {
     try session.all(
       """
       SELECT c.relation, c.name, t.oid IS NULL, tidemark.signature(c.relation) <> c.signature,
-        tidemark.key_columns(c.relation) IS DISTINCT FROM c.key
-      FROM tidemark.captured c LEFT JOIN pg_class t ON t.oid = c.relation ORDER BY c.name
+        tidemark.key_columns(c.relation) IS DISTINCT FROM c.key,
+        t.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)
+          OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = t.oid) AND EXISTS (
+            SELECT FROM pg_trigger WHERE tgrelid = t.oid AND tgname = 'tidemark_insert' AND tgtype & 1 = 0),
+        i.mode = 'trigger' AND EXISTS (
+          SELECT FROM pg_partition_tree(t.oid) p WHERE p.relid <> t.oid AND 4 <> (
+            SELECT count(*) FROM pg_trigger g JOIN pg_trigger own ON own.tgrelid = t.oid AND own.tgname = g.tgname
+            WHERE g.tgrelid = p.relid AND g.tgfoid = own.tgfoid AND g.tgenabled = 'A' AND g.tgtype & 1 = 1))
+      FROM tidemark.installation i, tidemark.captured c LEFT JOIN pg_class t ON t.oid = c.relation ORDER BY c.name
       """
     ) { row in
       let fault: String? =
@@ -76,6 +96,10 @@ struct Installation: Sendable {
           "what captures it (triggers, or the publication with its replica identity) was dropped, disabled or replaced"
         } else if row.bool(4) {
           "its primary key was changed"
+        } else if row.bool(5) {
+          "it inherits from another table now, or another one from it"
+        } else if row.bool(6) {
+          "the triggers of a partition were dropped or disabled"
         } else {
           nil
         }

@@ -6,6 +6,8 @@ actor InstallationWatch {
   private let source: SourceName
   private let tables: [String]
   private let connection: PostgresConnection
+  /// The last transaction that was open when a lenient trigger was found to have failed, in this life of capture.
+  private var shedding: (epoch: String, through: String)?
   private var verified: (installation: Installation, at: ContinuousClock.Instant)?
 
   /// What was seen counts for so long.
@@ -24,13 +26,47 @@ actor InstallationWatch {
     if let verified, verified.at.duration(to: .now) < Self.heartbeat, position?.epoch == verified.installation.epoch {
       return verified.installation
     }
-    return try await look()
+    let installation = try await look()
+    if installation.shed > 0, position?.epoch != installation.epoch { try await requireEnded(installation) }
+    return installation
   }
 
   /// - Throws: `CaptureGap` if capture is not whole, or not the one that `installation` was.
   func requireUnchanged(_ installation: Installation) async throws {
     let now = try await look()
+    if now.shed != installation.shed { try await requireEnded(now) }
     guard now.epoch == installation.epoch else { throw now.gap(from: installation.epoch, at: source) }
+  }
+
+  /// What a lenient trigger missed can be read again when its transaction has ended; which one that is nobody knows, so
+  /// all that were open when it was noticed are waited for.
+  /// - Throws: `CaptureGap` without a place to go on until then.
+  private func requireEnded(_ installation: Installation) async throws {
+    if shedding?.epoch != installation.epoch {
+      let last = try await connection.run { try $0.first("SELECT pg_current_xact_id()") { $0.string(0) } }
+      shedding = last.map { (installation.epoch, $0) }
+    }
+    guard let shedding, try await !isOpen(upTo: shedding.through) else {
+      throw CaptureGap(
+        source: source,
+        reason: "a change of the application could not be captured (\(installation.shed) so far); it is read again as"
+          + " soon as the transactions that are open now have ended", resume: nil)
+    }
+  }
+
+  /// Whether a transaction of this database is open that began to write before `xid` was given out.
+  private func isOpen(upTo xid: String) async throws -> Bool {
+    try await connection.run { session in
+      try session.first(
+        """
+        SELECT EXISTS (
+          SELECT FROM pg_stat_activity WHERE datname = current_database() AND age(backend_xid) > age($1::xid8::xid)
+            AND backend_type IS DISTINCT FROM 'autovacuum worker'
+          UNION ALL
+          SELECT FROM pg_prepared_xacts WHERE database = current_database() AND age(transaction) > age($1::xid8::xid))
+        """, [.text(xid)]
+      ) { $0.bool(0) } ?? true
+    }
   }
 
   /// What is installed now, if it is whole.
@@ -61,7 +97,8 @@ extension Installation {
     CaptureGap(
       source: source,
       reason: "the position is of another life of the database (\(epoch), now \(self.epoch)):"
-        + " it was restored or failed over, or capture was attached again",
+        + " it was restored or failed over, capture was attached again"
+        + (shed > 0 ? ", or a change could not be captured (\(shed) so far)" : ""),
       resume: start)
   }
 }

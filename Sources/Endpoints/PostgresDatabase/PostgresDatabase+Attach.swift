@@ -3,10 +3,11 @@ import Postgres
 
 extension PostgresDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let (capture, attached) = (capture, attached(tables))
+    let (capture, isLenient, attached) = (capture, isLenient, attached(tables))
     return try await reading.run { session in
       if attached.isEmpty { return try Self.detachStatements(session) }
-      return try AttachPlan(attached, try capture.mode(attached, session), session).statements
+      let mode = try capture.mode(attached, session)
+      return try AttachPlan(attached, mode, isLenient: isLenient, session).statements
     }
   }
 
@@ -19,11 +20,13 @@ extension PostgresDatabase {
   /// - Throws: `Failure` for a table that cannot be captured, `PostgresError` with `isSerialization` where the
   ///   application held a lock on a table for too long: nothing was changed, try again.
   package func attach(_ tables: [String]) async throws {
-    let (capture, tables) = (capture, attached(tables))
+    let (capture, isLenient, tables) = (capture, isLenient, attached(tables))
     guard !tables.isEmpty else { return try await detach() }
     let mode = try await reading.run { try capture.mode(tables, $0) }
     // Each step shows what the next one finds; the plan is made anew for each.
-    while let step = try await reading.run({ try AttachPlan(tables, mode, $0).steps.first }) {
+    while let step = try await reading.run({
+      try AttachPlan(tables, mode, isLenient: isLenient, $0).steps.first
+    }) {
       try await carryOut(step)
     }
   }
@@ -71,6 +74,7 @@ struct InstalledTriggers {
   /// The table, qualified and quoted.
   var table: String
   var names: [String]
+  var isLenient: Bool
 
   var dropStatements: [String] {
     names.map { "DROP TRIGGER \(quoted(postgresIdentifier: $0)) ON \(table)" }
@@ -79,21 +83,23 @@ struct InstalledTriggers {
   static func load(_ session: PostgresSession) throws -> [InstalledTriggers] {
     let found = try session.all(
       """
-      SELECT t.tgrelid, tn.nspname, c.relname, t.tgname
+      SELECT t.tgrelid, tn.nspname, c.relname, t.tgname, p.proname LIKE '%leniently'
       FROM pg_trigger t
       JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace tn ON tn.oid = c.relnamespace
       JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
-      WHERE NOT t.tgisinternal AND pn.nspname = 'tidemark' ORDER BY tn.nspname, c.relname, t.tgname
+      WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND pn.nspname = 'tidemark' 
+      ORDER BY tn.nspname, c.relname, t.tgname
       """
     ) { row in
       InstalledTriggers(
         relation: row.integer(0),
         table: quoted(postgresIdentifier: row.string(1)) + "." + quoted(postgresIdentifier: row.string(2)),
-        names: [row.string(3)])
+        names: [row.string(3)], isLenient: row.bool(4))
     }
     return found.reduce(into: []) { tables, next in
       if tables.last?.relation == next.relation {
         tables[tables.count - 1].names += next.names
+        tables[tables.count - 1].isLenient = tables[tables.count - 1].isLenient || next.isLenient
       } else {
         tables.append(next)
       }

@@ -6,8 +6,14 @@ extension PostgresDatabase {
     try await reading.run { session in
       var vitals = DatabaseVitals(oldestTransaction: try Self.oldestTransaction(session))
       guard try Installation.exists(session) else { return vitals }
+      // Counting a full outbox would cost the database a scan each time: many are told as its statistics have them.
       let outbox = try session.first(
-        "SELECT count(*), pg_total_relation_size('tidemark.outbox') FROM tidemark.outbox"
+        """
+        SELECT CASE WHEN few.number < 100000 THEN few.number ELSE greatest(few.number, c.reltuples::bigint) END,
+          pg_total_relation_size(c.oid)
+        FROM (SELECT count(*) AS number FROM (SELECT FROM tidemark.outbox LIMIT 100000) first_rows) few,
+          pg_class c WHERE c.oid = 'tidemark.outbox'::regclass
+        """
       ) { (changes: $0.integer(0), bytes: $0.integer(1)) }
       vitals.outboxChanges = outbox?.changes ?? 0
       vitals.retainedBytes = outbox?.bytes ?? 0

@@ -12,6 +12,7 @@ package final class PostgresDatabase: AttachedDatabase {
   let reading: PostgresConnection
   let writing: PostgresConnection
   let capture: CaptureChoice
+  let isLenient: Bool
   package let polling: [String: PollSettings]
   /// The tables that are polled since nothing may be installed.
   let fallen: [String]
@@ -25,16 +26,18 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - url: as libpq reads it; see `PostgresConnection`.
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
   ///   - capture: how their changes are captured.
+  ///   - isLenient: whether a statement of the application passes though a trigger could not capture it.
   ///   - polling: the tables that are polled whatever `capture` says, and how.
   ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
   ///   - images: the rows told so far; nil where nothing is to be captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
   package init(
-    name: String, url: String, tables: [String], capture: CaptureMode = .auto,
+    name: String, url: String, tables: [String], capture: CaptureMode = .auto, isLenient: Bool = false,
     polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:], images: (any RowImages)? = nil
   ) async throws {
     let choice = CaptureChoice(capture)
     self.capture = choice
+    self.isLenient = isLenient
     self.name = SourceName(name)
     system = name
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
@@ -74,6 +77,8 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   another life of the database; `PostgresError` for what the server says.
   package func next(after position: Position?) async throws -> ChangeBatch {
     let installation = try await watch.verified(for: position)
+    // Something went unseen before anybody looked: what was read of the tables until now may lack it.
+    if position == nil, installation.shed > 0 { throw installation.gap(from: "none", at: name) }
     let position = position ?? installation.start
     guard position.epoch == installation.epoch else { throw installation.gap(from: position.epoch, at: name) }
     if let place = WALPlace(position.place) {

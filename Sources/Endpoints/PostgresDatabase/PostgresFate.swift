@@ -24,6 +24,9 @@ enum PostgresFate {
   }
 
   static func outcome(of error: any Error, in phase: Phase, table: String) -> Outcome {
+    if let end = error as? EndUnavailable { return .unavailable(end.failure, after: end.after) }
+    // It is about the table, not about the record.
+    if let failure = error as? Failure, failure.code == "link.column" { return .unavailable(failure, after: nil) }
     guard let error = error as? PostgresError else {
       return .rejected(error as? Failure ?? Failure(code: "internal", message: "\(table): \(type(of: error))"))
     }

@@ -24,8 +24,13 @@ package struct PostgresTable: ChangeTarget {
   }
 
   /// The table as it is now: columns come and go while the service runs.
+  /// - Throws: `EndUnavailable` where the table is gone or not what it was: no record is given up for that.
   func shape(_ session: PostgresSession) throws -> TableShape {
-    try TableShape.load(name, polling, session)
+    do {
+      return try TableShape.load(name, polling, session)
+    } catch let failure as Failure {
+      throw EndUnavailable(failure)
+    }
   }
 
   /// How far the write-ahead log is. Taken before a read, or while its row is locked: every change of a row with a lower
@@ -74,7 +79,7 @@ extension TableShape {
   func keyObject(_ key: RecordKey) throws(Failure) -> JSONObject {
     guard key.values.count == self.key.count else {
       throw Failure(
-        code: "table.key",
+        code: "record.key",
         message: "\(sql): expected a key of \(self.key.count) values (\(self.key.joined(separator: ", "))),"
           + " got: \(key.values.count)")
     }
@@ -99,12 +104,13 @@ extension TableShape {
 
   func record(_ row: JSONObject, stamp: Stamp) -> Record { Record(key: key(of: row), fields: row, stamp: stamp) }
 
-  /// - Throws: `Failure` naming a field that is no column.
+  /// - Throws: `Failure` naming a field that is no column: it was one when the link began.
   func requireColumns(_ names: [String]) throws(Failure) {
     guard let unknown = names.first(where: { name in !columns.contains { $0.name == name } }) else { return }
     let near = columns.map(\.name).min { editDistance($0, unknown) < editDistance($1, unknown) }
     throw Failure(
-      code: "sql.42703",
-      message: "\(sql) has no column \(unknown)" + (near.map { "; did you mean \($0)?" } ?? ""))
+      code: "link.column",
+      message: "\(sql) has no column \(unknown)" + (near.map { " (did you mean \($0)?)" } ?? "")
+        + ": put it back, or change the configuration and restart")
   }
 }

@@ -15,15 +15,29 @@ struct TableShape: Sendable {
     var isReadable: Bool
   }
 
+  /// A partition, by its oid; `sql` is its name for SQL text.
+  struct Part: Sendable, Hashable {
+    var oid: Int64
+    var sql: String
+  }
+
   var oid: Int64
   var schema: String
   var name: String
   /// `pg_class.relkind`: `r` is an ordinary table.
   var kind: String
   var isPartition: Bool
+  /// Whether it inherits from another table, whose statements reach its rows.
+  var isChild: Bool
+  /// Whether other tables inherit from it, whose rows it shows as its own.
+  var hasChildren: Bool
+  /// The partitions of a partitioned table, of all levels.
+  var partitions: [Part] = []
   var columns: [Column]
   /// The primary key's columns in key order; empty without one.
   var key: [String]
+  /// Whether two rows cannot have one key even inside a transaction.
+  var isKeyImmediate: Bool
   /// Whether the WAL tells of every row that is changed or gone by its primary key at least.
   var isIdentifiedInWAL: Bool
 
@@ -86,16 +100,25 @@ struct TableShape: Sendable {
   static func find(oid: Int64, _ session: PostgresSession) throws -> TableShape? {
     var shape = try session.first(
       """
-      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relreplident = 'f' OR EXISTS (
-        SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate
-          AND (c.relreplident = 'd' OR c.relreplident = 'i' AND i.indisreplident))
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relispartition,
+        NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid),
+        c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid),
+        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate),
+        NOT EXISTS (
+          SELECT FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_tree(c.oid)) tree
+          JOIN pg_class m ON m.oid = tree.relid
+          WHERE NOT (m.relreplident = 'f' OR EXISTS (
+            SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisprimary AND i.indimmediate
+              AND (m.relreplident = 'd' OR m.relreplident = 'i' AND i.indisreplident))))
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
       """, [.integer(oid)]
     ) {
       TableShape(
         oid: $0.integer(0), schema: $0.string(1), name: $0.string(2), kind: $0.string(3), isPartition: $0.bool(4),
-        columns: [], key: [], isIdentifiedInWAL: $0.bool(5))
+        isChild: $0.bool(5), hasChildren: $0.bool(6), columns: [], key: [], isKeyImmediate: $0.bool(7),
+        isIdentifiedInWAL: $0.bool(8))
     }
+    if shape?.kind == "p" { shape?.partitions = try partitions(of: oid, session) }
     shape?.columns = try session.all(
       """
       SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a',
@@ -118,14 +141,33 @@ struct TableShape: Sendable {
     return shape
   }
 
+  private static func partitions(of oid: Int64, _ session: PostgresSession) throws -> [Part] {
+    try session.all(
+      """
+      SELECT c.oid, n.nspname, c.relname FROM pg_partition_tree($1::oid) p
+      JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE p.relid <> $1::oid ORDER BY p.level, n.nspname, c.relname
+      """, [.integer(oid)]
+    ) {
+      Part(
+        oid: $0.integer(0),
+        sql: quoted(postgresIdentifier: $0.string(1)) + "." + quoted(postgresIdentifier: $0.string(2)))
+    }
+  }
+
   /// - Throws: `Failure` with advice if records of the table cannot be told apart or captured.
   func requireKey() throws(Failure) {
-    guard kind == "r", !isPartition else {
-      throw Failure(
-        code: "table.kind",
-        message: "\(sql) is not an ordinary table: expected one that is no view and neither partitioned nor a partition"
-      )
-    }
+    let advice: String? =
+      if kind != "r", kind != "p" {
+        "is no table that can be captured: link the tables it shows"
+      } else if isPartition {
+        "is a partition: link the partitioned table it belongs to"
+      } else if hasChildren {
+        "shows the rows of the tables that inherit from it, whose keys may be the same: link those tables one by one"
+      } else {
+        nil
+      }
+    if let advice { throw Failure(code: "table.kind", message: "\(sql) \(advice)") }
     guard !key.isEmpty else {
       throw Failure(
         code: "table.key",
@@ -144,7 +186,9 @@ struct TableShape: Sendable {
   }
 
   /// The statement that gives the table a replica identity which tells its primary key, whatever kind of key it is.
-  var identityCure: String { "ALTER TABLE \(sql) REPLICA IDENTITY FULL" }
+  var identityCure: String {
+    ([sql] + partitions.map(\.sql)).map { "ALTER TABLE \($0) REPLICA IDENTITY FULL" }.joined(separator: "; ")
+  }
 
   /// The visible table whose name is closest, if one is close.
   static func nearest(_ name: String, _ session: PostgresSession) throws -> String? {
@@ -152,7 +196,7 @@ struct TableShape: Sendable {
       """
       SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname::text ELSE n.nspname || '.' || c.relname END
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') LIMIT 5000
+      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') LIMIT 5000
       """
     ) { $0.string(0) }
     let near = names.map { ($0, editDistance($0.lowercased(), name.lowercased())) }.min { $0.1 < $1.1 }

@@ -13,10 +13,14 @@ package struct FieldMapping: Hashable, Sendable {
   /// The linked fields by local name, in the order of the configuration.
   package var names: [String] { fields.map(\.local) }
 
-  /// - Throws: `MappingFailure.unconvertible` with the field whose value has not the declared form.
+  /// - Throws: `MappingFailure.unconvertible` with the field whose value has not the declared form, `.missing` with one the
+  ///   row has no column for: that is not the same as an empty one.
   package func fields(fromLocal row: JSONObject) throws(MappingFailure) -> JSONObject {
     var result = JSONObject()
-    for field in fields { result[field.local] = try field.canonical(row[field.local] ?? .null) }
+    for field in fields {
+      guard let value = row[field.local] else { throw .missing(column: field.local) }
+      result[field.local] = try field.canonical(value)
+    }
     return result
   }
 
@@ -133,12 +137,15 @@ package struct MappedReference: Hashable, Sendable {
 /// Why a record has no counterpart in the other side's shape.
 package enum MappingFailure: Error, Hashable, Sendable, CustomStringConvertible {
   case unconvertible(field: String, expected: String)
+  /// The row has no such column.
+  case missing(column: String)
   /// The record that is referred to (by its key at `side`) is not known to its link yet.
   case unresolved(MappedReference, Side)
 
   package var description: String {
     switch self {
     case .unconvertible(let field, let expected): "field \(field): expected \(expected)"
+    case .missing(let column): "there is no column \(column)"
     case .unresolved(let reference, _): "it refers to a record of \(reference.link) that is not known yet"
     }
   }

@@ -69,8 +69,8 @@ struct Delivery: Sendable {
 
   /// The source's record as the change shows it, or as it stands now where the change may be outdated (see `Stamp`).
   private func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
-    guard let known = state?[source].stamp, change.stamp <= known else {
-      let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
+    let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
+    if state?[source].stamp.map({ change.stamp > $0 }) ?? true, isWhole(object) {
       return Seen(
         key: change.key, object: object, version: change.version, changedAt: change.committedAt, stamp: change.stamp)
     }
@@ -78,6 +78,12 @@ struct Delivery: Sendable {
     return Seen(
       key: change.key, object: record?.fields, version: record?.version,
       changedAt: record?.modifiedAt ?? change.committedAt, stamp: record?.stamp ?? change.stamp)
+  }
+
+  /// Whether a row has all the linked columns. One that was captured before a column was there has not.
+  private func isWhole(_ row: JSONObject?) -> Bool {
+    guard let row, source == .local else { return true }
+    return link.mapping.names.allSatisfy { row[$0] != nil }
   }
 
   private func write(

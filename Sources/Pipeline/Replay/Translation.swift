@@ -67,9 +67,19 @@ package struct Translation: Sendable {
       return try body()
     } catch .unresolved(let reference, let side) {
       throw .waits(RecordReference(link: reference.link, side: side, key: Self.key(reference, side)))
+    } catch .missing(let column) {
+      // It is about the table, not about the record: no record is given up for it.
+      throw .unreadable(EndUnavailable(Self.missing(column, link)))
     } catch {
       throw .refused(Failure(code: "mapping", message: "link \(link): \(error)"))
     }
+  }
+
+  private static func missing(_ column: String, _ link: LinkName) -> Failure {
+    Failure(
+      code: "link.column",
+      message: "the table of link \(link) has no column \(column) any more: put it back; or take it out of the link's"
+        + " fields, or give its new name there, and restart")
   }
 
   /// An object's id is text whatever the API writes it as; a local key keeps its type.

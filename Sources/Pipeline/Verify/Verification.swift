@@ -77,10 +77,20 @@ package struct Verification: Sendable {
     repeat {
       let chunk = try await link[side].target.chunk(from: place, limit: Self.chunkRows)
       for record in chunk.records {
-        records.updateValue(try? await translation.fields(record.fields, at: side), forKey: record.key)
+        records.updateValue(try await fields(of: record, at: side), forKey: record.key)
       }
       place = chunk.next
     } while place != nil
     return records
+  }
+
+  private func fields(of record: Record, at side: Side) async throws -> JSONObject? {
+    do throws(Unmappable) {
+      return try await translation.fields(record.fields, at: side)
+    } catch .unreadable(let error) {
+      throw error
+    } catch {
+      return nil
+    }
   }
 }

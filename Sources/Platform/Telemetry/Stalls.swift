@@ -18,6 +18,7 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
   case forbidden
   case rateLimited = "rate_limited"
   case notAttached = "not_attached"
+  case schemaChanged = "schema_changed"
   case logFailed = "log_failed"
 
   /// What to do about it, as one sentence or two for a person.
@@ -29,6 +30,9 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
     case .forbidden: "The role or token may not do this. `tidemark check` prints the rights that are missing."
     case .rateLimited: "The application asked us to slow down. Nothing to do; raise its limit if this lasts."
     case .notAttached: "Capture is not installed on all tables, or was changed. Run `tidemark attach`."
+    case .schemaChanged:
+      "A linked table or column is gone or has another name. Put it back, or change the link in the configuration and"
+        + " restart. Nothing is lost meanwhile."
     case .logFailed: "The log could not be written. Check its disk and the rights on its directory, then restart."
     }
   }
@@ -41,6 +45,7 @@ extension StallReason {
     case "http.401": self = .unauthorized
     case "http.403", "sql.42501": self = .forbidden
     case "http.429": self = .rateLimited
+    case "link.column", "sql.42P01", "table.key", "table.kind": self = .schemaChanged
     default: self = .unreachable
     }
   }

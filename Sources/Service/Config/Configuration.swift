@@ -42,6 +42,7 @@ package struct DatabaseSettings: Sendable {
   package let name: String
   package let location: Location
   package let capture: CaptureMode
+  package let onCaptureFailure: CaptureFailure
   /// How its tables are polled, unless they say otherwise; nil unless `capture` is `poll`.
   package let poll: PollSettings?
   /// The tables that have settings of their own.
@@ -57,6 +58,14 @@ package struct TableSettings: Sendable {
   package let poll: PollSettings
   /// Where its name is written.
   package let place: Place
+}
+
+/// What becomes of the application's statement where a trigger of ours cannot capture it.
+package enum CaptureFailure: String, Sendable, CaseIterable {
+  /// It fails too: nothing goes unseen.
+  case strict
+  /// It passes; the tables are read again.
+  case lenient
 }
 
 /// A connector: a manifest, and what it takes to use it.

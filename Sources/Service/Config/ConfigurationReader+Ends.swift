@@ -12,9 +12,16 @@ extension ConfigurationReader {
         reader["capture"]?.report(
           "config.capture", "SQLite has no write-ahead log that others can decode", hint: "trigger or poll")
       }
-      guard let location, let capture, let written = name.string() else { return nil }
+      let onFailure = reader["on_capture_failure"].map { $0.choice(CaptureFailure.self) } ?? .strict
+      if case .sqlite? = location, onFailure == .lenient {
+        reader["on_capture_failure"]?.report(
+          "config.capture", "SQLite keeps the change and the row in one file: neither fails without the other",
+          hint: "leave it out")
+      }
+      guard let location, let capture, let onFailure, let written = name.string() else { return nil }
       return DatabaseSettings(
-        name: written, location: location, capture: capture.mode, poll: capture.poll, tables: tables, place: name.place)
+        name: written, location: location, capture: capture.mode, onCaptureFailure: onFailure, poll: capture.poll,
+        tables: tables, place: name.place)
     }
   }
 

@@ -54,8 +54,8 @@ package struct Assembly: Sendable {
       try await SQLiteDatabase(name: database.name, path: path, tables: tables, polling: polling)
     case .postgres(let url):
       try await PostgresDatabase(
-        name: database.name, url: url.revealed(), tables: tables, capture: database.capture, polling: polling,
-        fallback: configuration.fallback(of: database), images: images)
+        name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
+        isLenient: database.onCaptureFailure == .lenient, polling: polling, fallback: configuration.fallback(of: database), images: images)
     }
   }
 
