@@ -21,8 +21,5 @@ package enum Migrations {
   package static let sqlite = [Migration(1, PackageResources._001_outbox_sql)]
 
   /// What is installed in an attached PostgreSQL database.
-  package static let postgres = [
-    Migration(1, PackageResources._001_capture_sql), Migration(2, PackageResources._002_wal_sql),
-    Migration(3, PackageResources._003_outbox_sql), Migration(4, PackageResources._004_trees_sql),
-  ]
+  package static let postgres = [Migration(1, PackageResources._001_capture_sql)]
 }

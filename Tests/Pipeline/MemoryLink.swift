@@ -81,7 +81,7 @@ struct MemoryLink {
   private func quiesce() async throws {
     var stable = 0
     var last: [LogSequence] = []
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(120)
     while stable < 3 {
       guard ContinuousClock.now < deadline else { throw Restless(report: try await restlessness()) }
       var isQuiet = true

@@ -55,7 +55,8 @@ package struct Assembly: Sendable {
     case .postgres(let url):
       try await PostgresDatabase(
         name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
-        isLenient: database.onCaptureFailure == .lenient, polling: polling, fallback: configuration.fallback(of: database), images: images)
+        isLenient: database.onCaptureFailure == .lenient, polling: polling,
+        fallback: configuration.fallback(of: database), images: images)
     }
   }
 
