@@ -119,6 +119,10 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: platform + embedded + pipeline + endpoints + service + [
+    // Measures the built product from outside (scripts/bench). No product: nobody but us runs it.
+    .executableTarget(
+      name: "bench", dependencies: ["HTTP", "JSON", "Postgres", "SQLite", argumentParser], path: "Benchmarks",
+      swiftSettings: strict),
     .target(
       name: "Support",
       dependencies: ["Changes", "JSON", "Log", "Postgres", "SQLite", "HTTP"],

@@ -77,6 +77,15 @@ extension SystemTests {
       #expect(ContinuousClock.now - asked < .seconds(10))
     }
 
+    @Test func `Without a configuration every command ends with 78 and says how to go on`() async throws {
+      let folder = ScratchFolder()
+      for command in ["check", "run", "status"] {
+        let ending = try await Child([command], in: folder.path).ending()
+        #expect(ending.status == 78, "\(command): \(ending)")
+        #expect(ending.errors.contains("tidemark.yaml") && ending.errors.contains("--config"), "\(ending.errors)")
+      }
+    }
+
     @Test func `An unknown key of the configuration ends every command with 78 and its place`() async throws {
       let scene = try await Scene(.sqlite)
       try scene.configure(extra: "retention: { days: 3 }")

@@ -64,12 +64,18 @@ struct OutboxPage: Sendable {
     _ bindings: [PostgresValue], _ session: PostgresSession, _ body: (PostgresRow, _ isPlain: Bool) throws -> Void
   ) throws {
     do {
-      let canonical = #""row"::jsonb"#
-      try session.rows(pageSQL(canonical, key: "tidemark.key_of(canonical, columns)"), bindings) { try body($0, false) }
+      try session.rows(pageSQL(#""row"::jsonb"#, key: key), bindings) { try body($0, false) }
     } catch let error as PostgresError where error.sqlState.hasPrefix("22") {
       try session.rows(pageSQL(#""row""#, key: "to_jsonb(columns)"), bindings) { try body($0, true) }
     }
   }
+
+  /// A key of one column is built in place: a call of the function costs more than the rest of a row.
+  private static let key =
+    """
+    CASE cardinality(columns) WHEN 1 THEN jsonb_build_array(canonical -> columns[1])
+      ELSE tidemark.key_of(canonical, columns) END
+    """
 
   private static func pageSQL(_ row: String, key: String) -> String {
     """
@@ -112,20 +118,21 @@ struct OutboxPage: Sendable {
       committedAt: Timestamp(microseconds: row.integer(6)))
   }
 
-  /// Deletes some of the rows that `place` covers.
+  /// Deletes some of the rows that `place` covers; of an open window those read so far. What a crash left behind of
+  /// earlier windows goes at the latest when the window is done.
   /// - Returns: whether there may be more.
   static func delete(through place: OutboxPlace, _ session: PostgresSession) throws -> Bool {
+    // The bound on id ends the search where the window was read to: without it each portion of a long outbox would end
+    // in a look at all that is left.
     let deleted = try session.execute(
       """
       DELETE FROM tidemark.outbox WHERE id IN (
-        SELECT id FROM tidemark.outbox
-        WHERE pg_visible_in_snapshot(xid, $1::pg_snapshot)
-          OR id <= $2 AND pg_visible_in_snapshot(xid, $3::pg_snapshot)
-        ORDER BY id LIMIT $4)
+        SELECT id FROM tidemark.outbox WHERE id <= $2 AND pg_visible_in_snapshot(xid, $1::pg_snapshot)
+        ORDER BY id LIMIT $3)
       """,
       [
-        .text(place.seen.text), .integer(place.window?.lastId ?? 0),
-        .text(place.window?.snapshot.text ?? place.seen.text), .integer(Int64(deletedAtOnce)),
+        .text((place.window?.snapshot ?? place.seen).text), .integer(place.window?.lastId ?? .max),
+        .integer(Int64(deletedAtOnce)),
       ])
     return deleted == deletedAtOnce
   }

@@ -46,6 +46,8 @@ enum StatusPageStyle {
     table { width: 100%; border-collapse: separate; border-spacing: 0 }
     th { text-align: left; font-size: .78rem; font-weight: 500; color: var(--soft) }
     th, td { padding: .45rem 1rem; vertical-align: baseline }
+    th, td b, .number { overflow-wrap: break-word } td time { white-space: nowrap }
+    td[data-head="Record"] { min-width: 8rem }
     td { border-top: 1px solid var(--line) } .number { text-align: right }
     footer { margin-top: 1.75rem } a { color: var(--sea) } .none { color: var(--soft) }
     #lost { position: fixed; inset: auto 0 0; padding: .6rem 1rem; text-align: center; background: var(--bad-ground);

@@ -17,8 +17,8 @@ struct Tidemark: AsyncParsableCommand {
         tidemark detach                remove every trace
 
       EXIT STATUS
-        0 done, 1 failed, 3 differences found, 64 usage, 69 unavailable, 75 try again, 77 permission,
-        78 configuration, 130 interrupted
+        0 done, 1 failed, 3 differences found, 64 usage, 69 unavailable,
+        75 try again, 77 permission, 78 configuration, 130 interrupted
       """,
     version: tidemarkVersion,
     subcommands: [
