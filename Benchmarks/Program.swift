@@ -36,12 +36,20 @@ final class Program {
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&files, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     posix_spawn_file_actions_addopen(&files, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    // A thread of Swift's pool blocks most signals, and what it starts would inherit that: pgbench ends by an alarm.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var argv = ([path] + arguments).map { strdup($0) } + [nil]
     let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     var envp = variables.map { strdup("\($0)=\($1)") } + [nil]
     defer { for pointer in argv + envp { free(pointer) } }
     var started: pid_t = 0
-    let status = posix_spawn(&started, path, &files, nil, &argv, &envp)
+    let status = posix_spawn(&started, path, &files, &attributes, &argv, &envp)
     guard status == 0 else { throw Failed(description: "\(path) did not start: \(String(cString: strerror(status)))") }
     processID = started
   }
