@@ -28,14 +28,14 @@ struct RunningSandbox {
     }
   }
 
-  /// Makes `count` contacts, so many at a time.
+  /// Makes `count` orders, so many at a time: contacts, which are looked up by a search through all of them, stay few.
   func create(_ count: Int, atOnce: Int) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in 0..<atOnce {
         group.addTask { [address, client] in
           for number in stride(from: worker, to: count, by: atOnce) {
             let body: JSONValue = ["name": .string("Customer number \(number)"), "city": .string("City \(number)")]
-            let request = HTTPRequest("POST", "\(address)/api/contacts", headers: Self.headers, body: body.bytes)
+            let request = HTTPRequest("POST", "\(address)/api/orders", headers: Self.headers, body: body.bytes)
             guard try await client.send(request).status == 201 else {
               throw Failed(description: "the sandbox refused a request")
             }
