@@ -43,11 +43,13 @@ package final class PostgresDatabase: AttachedDatabase {
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
     writing = PostgresConnection(
       url: url, setup: Self.settings + "SET statement_timeout = '60s'; SET lock_timeout = '5s';")
-    // The outbox's statistics are always stale: its index on id is the right way in whatever they say.
+    // The outbox's statistics are always stale: its index on id is the right way in whatever they say. What is deleted from
+    // it need not be on disk at once: rows that come back after a crash were read already and are deleted again.
     let capturing = PostgresConnection(
       url: url,
       setup: Self.settings
-        + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;")
+        + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;"
+        + "SET synchronous_commit = off;")
     polls = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
     let rest = tables.filter { polling[$0] == nil }
     let fallback = Dictionary(rest.map { ($0, fallback[$0] ?? PollSettings()) }) { first, _ in first }
