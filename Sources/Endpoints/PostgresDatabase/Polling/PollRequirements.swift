@@ -26,6 +26,11 @@ enum PollRequirements {
       "SELECT has_schema_privilege($1, 'USAGE'), quote_ident(current_user)", [.text(shape.schema)]
     ) { (isUsable: $0.bool(0), role: $0.string(1)) }
     guard let (isUsable, role) = schema else { return [] }
+    if settings.use.writes != .nothing, try session.first("SELECT pg_is_in_recovery()", [], { $0.bool(0) }) == true {
+      findings.append(
+        Finding(
+          .error, name, "this is a standby: rows cannot be written", remedy: "direction: push, without id_column"))
+    }
     if !isUsable {
       findings.append(
         Finding(
