@@ -51,14 +51,12 @@ package struct CaptureLoop: Service {
     }
   }
 
-  /// While a batch is being brought to the disk the source gathers the next one.
   private func capture(succeeded: () -> Void) async throws {
     let position = try await log.captureWatermark(of: source.name)
     var saved = (position, at: ContinuousClock.now)
     var batch = try await next(after: position)
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
       let through = batch.through
-      async let following = next(after: through)
       let isWorthAWrite = saved.0 == nil || saved.at.duration(to: .now) > Self.idleWatermark
       if !batch.changes.isEmpty || (through != saved.0 && isWorthAWrite) {
         try await log.append(batch, from: source.name)
@@ -67,7 +65,7 @@ package struct CaptureLoop: Service {
       }
       measure(batch)
       succeeded()
-      batch = try await following
+      batch = try await next(after: through)
     }
   }
 

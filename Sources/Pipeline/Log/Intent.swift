@@ -32,7 +32,8 @@ package struct Standing: Sendable {
 }
 
 extension ChangeLog {
-  /// Notes a write before it happens; a later note of the same record and direction takes its place.
+  /// Notes a write before it happens. Notes of a record and direction are kept until its change is settled, in order:
+  /// where it is interrupted more than once, any of them may be the one that happened.
   /// - Throws: `LogError.commitFailed` if it is not on disk; nothing may be written then.
   package nonisolated func intend(_ intent: Intent, term: Int) async throws {
     try await commit(.intent(intent), term: term)
@@ -60,7 +61,7 @@ extension ChangeLog {
     of link: LinkName, _ direction: Direction, _ key: RecordKey, _ session: SQLiteSession
   ) throws -> [Intent] {
     try session.all(
-      "SELECT fields, is_create FROM intents WHERE link = ? AND direction = ? AND key = ?",
+      "SELECT fields, is_create FROM intents WHERE link = ? AND direction = ? AND key = ? ORDER BY number",
       [.text(link.description), .integer(Int64(direction.rawValue)), .text(key.encoded)]
     ) { row in
       Intent(
@@ -70,11 +71,14 @@ extension ChangeLog {
   }
 
   static func save(_ intent: Intent, _ session: SQLiteSession) throws {
+    let values: [SQLiteValue] = [
+      .text(intent.link.description), .integer(Int64(intent.direction.rawValue)), .text(intent.key.encoded),
+      .text(intent.fields.text), .integer(intent.isCreate ? 1 : 0),
+    ]
+    // The same once more, after a pause or a crash, is one.
     try session.execute(
-      "INSERT OR REPLACE INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)",
-      [
-        .text(intent.link.description), .integer(Int64(intent.direction.rawValue)), .text(intent.key.encoded),
-        .text(intent.fields.text), .integer(intent.isCreate ? 1 : 0),
-      ])
+      "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ? AND fields = ? AND is_create = ?", values)
+    try session.execute(
+      "INSERT INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)", values)
   }
 }

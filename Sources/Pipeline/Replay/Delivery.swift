@@ -91,6 +91,7 @@ struct Delivery: Sendable {
   ) async throws(Unmappable) -> DeliveryResult {
     let state = standing.state
     var assumed = try await assumption(fields, standing)
+    if case .undecided(let failure) = assumed { return .retry(failure, after: nil) }
     if case .ambiguous(let failure) = assumed {
       // The change may have been overtaken: its record is gone, and another one has its place by now.
       let isGone = try await reading { try await link[source].target.records([seen.key])[seen.key] == nil }
@@ -132,8 +133,10 @@ struct Delivery: Sendable {
       if standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
         return .target(Target(key: end.key, fields: base, version: end.version, stamp: nil, isRead: false))
       }
-      return .target(
-        try await assumedTarget(try await reading { try await link[target].target.records([end.key])[end.key] }))
+      let record = try await reading { try await link[target].target.records([end.key])[end.key] }
+      // The record that is gone may have been made anew before the interruption, under another key.
+      if record == nil, let fields, !standing.intents.isEmpty { return try await match(fields) }
+      return .target(try await assumedTarget(record))
     }
     guard let fields else { return .target(nil) }
     return try await match(fields)
@@ -153,7 +156,10 @@ struct Delivery: Sendable {
     let record = found[0]
     if let taken = try await reading({ try await log.state(of: link.name, target, key: record.key) }), taken.base != nil
     {
-      return .ambiguous(Self.taken(link, record.key, by: taken[source].key))
+      // It may be about to be linked to this very record: the other direction made it, and was interrupted.
+      let interrupted = try await reading { try await log.intents(of: link.name, direction.opposite, key: record.key) }
+      let failure = Self.taken(link, record.key, by: taken[source].key)
+      return interrupted.isEmpty ? .ambiguous(failure) : .undecided(failure)
     }
     return .target(try await assumedTarget(record))
   }

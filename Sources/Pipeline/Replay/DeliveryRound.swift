@@ -29,6 +29,8 @@ enum Assumption: Sendable {
   case target(Target?)
   /// More than one record could be meant, or the one that is belongs to another.
   case ambiguous(Failure)
+  /// The one that is meant is being linked to another, and that may turn out to be this one.
+  case undecided(Failure)
 
   var target: Target? {
     if case .target(let target) = self { target } else { nil }

@@ -24,7 +24,17 @@ struct Audit {
     let totals = shop.orders.filter { untouched($0.key) }
     let statuses = crm.orders.filter { untouched($0.key) }
     expect(totals, "total", in: rows.map { ($0[0], whole($0[1])) }, orders, by: "number")
-    expect(statuses, "status", in: rows.map { ($0[0], $0[2]) }, orders, by: "number")
+    for number in expect(statuses, "status", in: rows.map { ($0[0], $0[2]) }, orders, by: "number") {
+      try await tellStory(ofOrder: number)
+    }
+  }
+
+  private func tellStory(ofOrder number: String) async throws {
+    guard let id = try await scene.shop.value("SELECT id FROM orders WHERE number = '\(number)'") else { return }
+    print("order \(number): \(try await scene.tidemark("explain", "orders", id).output)")
+    for entry in try await scene.crm.journal() where entry.object == "orders" {
+      if entry.fields["number"]?.plainText == number { print(entry) }
+    }
   }
 
   /// Each record was created once at the CRM, unless it was deleted in between, and lives there once.
@@ -73,6 +83,11 @@ struct Audit {
   private func tellStory(of email: String) async throws {
     guard let id = try await scene.shop.value("SELECT id FROM customers WHERE email = '\(email)'") else { return }
     print(try await scene.tidemark("explain", "customers", id).output)
+    let contact = try await scene.shop.value("SELECT crm_id FROM customers WHERE id = \(id)")
+    for entry in try await scene.crm.journal() where entry.object == "contacts" && entry.id == contact { print(entry) }
+    for row in try await scene.shop.rows("SELECT number, value FROM heard WHERE record = '\(email)' ORDER BY number") {
+      print("heard \(row)")
+    }
     let conflicts = try await scene.tidemark("conflicts").output.split(separator: "\n")
     print(conflicts.filter { $0.hasPrefix("customers \(id) ") }.joined(separator: "\n"))
   }
