@@ -63,7 +63,7 @@ struct WALAssembler: Sendable {
       return false
     case .insert(let relation, let new):
       try change(of: relation) { known, transaction, assembler in
-        try assembler.append(.insert, new, relation, known, message, start, transaction)
+        try assembler.append(.insert, new, known, message, start, transaction)
       }
     case .update(let relation, let old, let new):
       try change(of: relation) { known, transaction, assembler in
@@ -139,7 +139,7 @@ struct WALAssembler: Sendable {
   // MARK: - Changes
 
   private mutating func append(
-    _ operation: Operation, _ values: TuplePlaces, _ oid: UInt32, _ relation: WALRelation, _ message: Span<UInt8>,
+    _ operation: Operation, _ values: TuplePlaces, _ relation: WALRelation, _ message: Span<UInt8>,
     _ start: LSN, _ transaction: Transaction
   ) throws {
     guard let endpoint = relation.endpoint else { return }
@@ -162,11 +162,11 @@ struct WALAssembler: Sendable {
     _ start: LSN, _ transaction: Transaction
   ) throws {
     guard let old, try relation.key(of: old, message) != relation.key(of: new, message) else {
-      return try append(.update, new, oid, relation, message, start, transaction)
+      return try append(.update, new, relation, message, start, transaction)
     }
     try delete(old, oid, relation, message, start, transaction)
     self.transaction?.taken.insert(TakenKey(relation: oid, key: try relation.key(of: new, message)))
-    try append(.insert, new, oid, relation, message, start, transaction)
+    try append(.insert, new, relation, message, start, transaction)
   }
 
   private mutating func delete(
