@@ -31,7 +31,7 @@ extension SandboxState {
   static let highestLimit = 1_000
 
   /// Records in the order they changed: all live ones, or with `updated_since` every change after that cursor.
-  func list(_ collection: Collection, _ call: SandboxCall) -> SandboxAnswer {
+  mutating func list(_ call: SandboxCall) -> SandboxAnswer {
     var limit = Self.defaultLimit
     var place = ListingPlace(after: 0, began: latestChange, epoch: epoch)
     var filters: [(name: String, value: String)] = []
@@ -53,30 +53,9 @@ extension SandboxState {
       default: filters.append((name, value))
       }
     }
-    let page = page(collection, from: &place, limit: limit, filters)
+    for filter in filters { collections[call.object]?.cover(filter.name) }
+    let page = collections[call.object]?.page(from: &place, limit: limit, filters) ?? (records: [], hasMore: false)
     return SandboxAnswer(status: 200, body: shown(page.records, hasMore: page.hasMore, place, call))
-  }
-
-  private func page(
-    _ collection: Collection, from place: inout ListingPlace, limit: Int, _ filters: [(name: String, value: String)]
-  ) -> (records: [SandboxRecord], hasMore: Bool) {
-    var records: [SandboxRecord] = []
-    var index = Self.firstIndex(after: place.after, in: collection.order)
-    while index < collection.order.count, records.count < limit {
-      let (change, id) = collection.order[index]
-      index += 1
-      place.after = change
-      guard let record = collection.records[id], record.change == change else { continue }
-      guard let fields = record.fields else {
-        if place.began == nil { records.append(record) }
-        continue
-      }
-      if filters.allSatisfy({ Self.equals(fields[$0.name] ?? record.shown[$0.name], $0.value) }) {
-        records.append(record)
-      }
-    }
-    let current = collection.order[index...].contains { collection.records[$0.id]?.change == $0.change }
-    return (records, current)
   }
 
   private func shown(
@@ -90,6 +69,43 @@ extension SandboxState {
       "items": .array(records.map { .object($0.shown) }), "next": hasMore ? .string(next) : .null,
       "cursor": .string(cursor),
     ]
+  }
+}
+
+extension SandboxState.Collection {
+  mutating func cover(_ field: String) { index.cover(field, of: records.values) }
+
+  fileprivate func page(
+    from place: inout ListingPlace, limit: Int, _ filters: [(name: String, value: String)]
+  ) -> (records: [SandboxRecord], hasMore: Bool) {
+    let order = entries(place, filters)
+    var records: [SandboxRecord] = []
+    var index = Self.firstIndex(after: place.after, in: order)
+    while index < order.count, records.count < limit {
+      let (change, id) = order[index]
+      index += 1
+      place.after = change
+      guard let record = self.records[id], record.change == change else { continue }
+      guard let fields = record.fields else {
+        if place.began == nil { records.append(record) }
+        continue
+      }
+      if filters.allSatisfy({ Self.equals(fields[$0.name] ?? record.shown[$0.name], $0.value) }) {
+        records.append(record)
+      }
+    }
+    let hasMore = order[index...].contains { self.records[$0.id]?.change == $0.change }
+    return (records, hasMore)
+  }
+
+  /// What the listing walks: all changes, or the few live records that the index knows to match.
+  private func entries(
+    _ place: ListingPlace, _ filters: [(name: String, value: String)]
+  ) -> [(change: Int64, id: String)] {
+    guard place.began != nil,
+      let ids = filters.lazy.compactMap({ index.ids(where: $0.name, equals: $0.value) }).first
+    else { return order }
+    return ids.compactMap { id in records[id].map { ($0.change, id) } }.sorted { $0.change < $1.change }
   }
 
   /// Changes are in order, so half of what is left goes with each look.

@@ -6,7 +6,14 @@ struct SandboxState: Sendable {
     var records: [String: SandboxRecord] = [:]
     /// Each change of the collection in order. An entry whose record changed again is passed over.
     var order: [(change: Int64, id: String)] = []
+    var index = SandboxIndex()
     var created = 0
+
+    mutating func store(_ record: SandboxRecord) {
+      index.replace(records[record.id], by: record)
+      records[record.id] = record
+      order.append((record.change, record.id))
+    }
   }
 
   /// Which life of the sandbox this is. Cursors of another life are refused.
@@ -24,11 +31,11 @@ struct SandboxState: Sendable {
 
   /// Carries out one request. A write that is refused changes nothing.
   mutating func answer(_ call: SandboxCall) -> SandboxAnswer {
-    guard let collection = collections[call.object] else {
+    guard collections[call.object] != nil else {
       return .problem(404, "Not Found", "There is no object named \(call.object).")
     }
     switch (call.method, call.id) {
-    case (.get, nil): return list(collection, call)
+    case (.get, nil): return list(call)
     case (.post, nil): return createOnce(call)
     case (.get, let id?): return existing(call, id).answer
     case (.patch, let id?): return patch(call, id)
@@ -121,8 +128,7 @@ struct SandboxState: Sendable {
     record.version += 1
     record.change = latestChange
     record.updatedAt = latestTime
-    collections[call.object]?.records[record.id] = record
-    collections[call.object]?.order.append((latestChange, record.id))
+    collections[call.object]?.store(record)
     journal.append(
       SandboxJournalEntry(
         sequence: latestChange, method: call.method.rawValue, object: call.object, id: record.id,
