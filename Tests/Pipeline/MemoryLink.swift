@@ -44,8 +44,12 @@ struct MemoryLink {
       match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: link.idColumn)
   }
 
-  /// Runs the whole pipeline while `body` runs, and until `isQuiet` afterwards.
-  func running(_ link: Link? = nil, _ body: @escaping @Sendable () async throws -> Void) async throws {
+  /// Runs the pipeline while `body` runs, and until it is quiet afterwards.
+  /// - Parameter directions: those that run; of the others nothing is captured.
+  func running(
+    _ link: Link? = nil, _ directions: [Direction] = Direction.allCases,
+    _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
     let link = link ?? self.link
     let telemetry = Telemetry(version: "test")
     var logger = Logger(label: "test")
@@ -55,12 +59,12 @@ struct MemoryLink {
     retry.firstPause = .milliseconds(2)
     let (policy, quietLogger) = (retry, logger)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for source in [local, remote] {
+      for source in directions.map({ $0.source == .local ? local : remote }) {
         group.addTask {
           try await CaptureLoop(source, into: log, telemetry: telemetry, logger: quietLogger) { _ in }.run()
         }
       }
-      for direction in Direction.allCases {
+      for direction in directions {
         group.addTask {
           try await ReplayLoop(
             link, direction, log: log, locks: locks, lanes: 4, retry: policy, telemetry: telemetry, logger: quietLogger
@@ -72,13 +76,13 @@ struct MemoryLink {
         try await BackfillLoop([end], log: log, telemetry: telemetry, logger: quietLogger).run()
       }
       try await body()
-      try await quiesce()
+      try await quiesce(directions)
       group.cancelAll()
     }
   }
 
   /// Nothing is pending or waiting, nothing new arrives: looked at until it stays so.
-  private func quiesce() async throws {
+  private func quiesce(_ directions: [Direction]) async throws {
     var stable = 0
     var last: [LogSequence] = []
     let deadline = ContinuousClock.now + .seconds(120)
@@ -87,7 +91,7 @@ struct MemoryLink {
       var isQuiet = true
       var marks = [try await log.figures().last]
       isQuiet = try await log.backfills(of: link.name).allSatisfy { $0.state == .done }
-      for direction in Direction.allCases {
+      for direction in directions {
         let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
         isQuiet = isQuiet && figures.pending == 0 && figures.waiting == 0
         marks.append(figures.watermark)

@@ -77,6 +77,7 @@ extension ChangeLog {
       try session.execute(
         "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ?", link + [.text(settlement.key.encoded)])
     }
+    for intent in settlement.absorbed { try remove(intent, session) }
     if let letter = settlement.deadLetter { try save(letter, link, session) }
     for conflict in settlement.conflicts { try save(conflict, link, session) }
   }

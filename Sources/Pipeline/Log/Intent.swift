@@ -71,14 +71,22 @@ extension ChangeLog {
   }
 
   static func save(_ intent: Intent, _ session: SQLiteSession) throws {
-    let values: [SQLiteValue] = [
+    // The same once more, after a pause or a crash, is one.
+    try remove(intent, session)
+    try session.execute(
+      "INSERT INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)", values(intent))
+  }
+
+  static func remove(_ intent: Intent, _ session: SQLiteSession) throws {
+    try session.execute(
+      "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ? AND fields = ? AND is_create = ?",
+      values(intent))
+  }
+
+  private static func values(_ intent: Intent) -> [SQLiteValue] {
+    [
       .text(intent.link.description), .integer(Int64(intent.direction.rawValue)), .text(intent.key.encoded),
       .text(intent.fields.text), .integer(intent.isCreate ? 1 : 0),
     ]
-    // The same once more, after a pause or a crash, is one.
-    try session.execute(
-      "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ? AND fields = ? AND is_create = ?", values)
-    try session.execute(
-      "INSERT INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)", values)
   }
 }

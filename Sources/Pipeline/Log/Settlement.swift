@@ -31,6 +31,8 @@ package struct Settlement: Sendable {
   package var waiting: WaitingChange?
   package var deadLetter: DeadLetter?
   package var conflicts: [ConflictRecord] = []
+  /// Interrupted writes of either direction that `state` accounts for: nothing needs to be remembered of them.
+  package var absorbed: [Intent] = []
 
   package init(
     link: LinkName, direction: Direction, key: RecordKey, sequence: LogSequence, ending: Ending,

@@ -3,22 +3,36 @@ import JSON
 import Log
 import Reconcile
 
-extension Delivery {
-  /// The base, with what an interrupted write made both sides share. Without this Tidemark's own value would pass for
-  /// somebody's edit, and might win over a newer one.
-  ///
-  /// A created record that is there now is the one that was created: it was looked for in vain just before. Of an update
-  /// the fields that hold what was to be written count. Where the target holds something else nobody can tell
-  /// whether the write happened before; the old base stays, and a difference is a conflict.
-  func recoveredBase(
-    _ base: JSONObject?, _ intents: [Intent], _ fields: JSONObject?, _ target: Target?
-  ) -> JSONObject? {
-    intents.reduce(base) { base, intent in
-      let written = intent.direction == direction ? target?.fields : fields
-      guard let written else { return base }
-      let shared = intent.isCreate ? intent.fields : intent.fields.filter { written[$0] == intent.fields[$0] }
-      return shared.isEmpty ? base : (base ?? [:]).merging(shared)
+/// The base, with what interrupted writes made both sides share. Without this Tidemark's own value would pass for
+/// somebody's edit, and might win over a newer one.
+struct Recovery: Sendable {
+  private(set) var base: JSONObject?
+  /// The writes that are known to have happened. Once a base that holds them is settled they say nothing new; kept, they
+  /// would turn a later base back to what they wrote.
+  private(set) var absorbed: [Intent] = []
+
+  /// - Parameters:
+  ///   - intents: the interrupted writes of the record, in the order they were made.
+  ///   - direction: that of the delivery at hand.
+  ///   - fields: what its source holds.
+  ///   - target: what its target holds.
+  init(_ base: JSONObject?, _ intents: [Intent], _ direction: Direction, fields: JSONObject?, target: JSONObject?) {
+    self.base = base
+    for intent in intents {
+      let isOwn = intent.direction == direction
+      guard let found = isOwn ? target : fields else { continue }
+      take(intent, found, isWhole: intent.isCreate && (isOwn || base == nil))
     }
+  }
+
+  /// A created record that is there now is the one that was created: it was looked for in vain just before. That is not
+  /// said where the other side made a known record anew: the change at hand may be from before that. Else the fields
+  /// that hold what was to be written count. Where something else is held nobody can tell whether the write happened
+  /// before; the old base stays, and a difference is a conflict.
+  private mutating func take(_ intent: Intent, _ found: JSONObject, isWhole: Bool) {
+    let shared = isWhole ? intent.fields : intent.fields.filter { found[$0] == intent.fields[$0] }
+    if isWhole || shared == intent.fields { absorbed.append(intent) }
+    if !shared.isEmpty { base = (base ?? [:]).merging(shared) }
   }
 }
 

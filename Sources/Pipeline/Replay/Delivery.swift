@@ -17,6 +17,8 @@ enum DeliveryResult: Sendable {
     var ending: Settlement.Ending
     var state: RecordState?
     var conflicts: [ConflictRecord] = []
+    /// Interrupted writes that `state` accounts for.
+    var absorbed: [Intent] = []
   }
 }
 
@@ -102,9 +104,10 @@ struct Delivery: Sendable {
       intents += try await reading { try await log.intents(of: link.name, direction.opposite, key: key) }
     }
     for _ in 0..<Self.mostRounds {
+      let recovery = Recovery(state?.base, intents, direction, fields: fields, target: assumed.target?.fields)
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
-        state: state, base: recoveredBase(state?.base, intents, fields, assumed.target))
+        state: state, recovery: recovery)
       guard let write = try await request(round) else { return try await settle(round, after: nil) }
       let intent = round.intent
       if let intent { try await reading { try await intend(intent) } }

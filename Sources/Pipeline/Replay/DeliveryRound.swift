@@ -53,13 +53,12 @@ struct Round: Sendable {
   let fields: JSONObject?
   let assumed: Target?
   let state: RecordState?
-  /// What both sides are known to have shared.
-  let base: JSONObject?
+  private let recovery: Recovery
   private let verdict: Verdict
 
   init(
     link: Link, direction: Direction, logged: LoggedChange, seen: Seen, fields: JSONObject?, assumed: Target?,
-    state: RecordState?, base: JSONObject?
+    state: RecordState?, recovery: Recovery
   ) {
     self.link = link
     self.direction = direction
@@ -68,15 +67,18 @@ struct Round: Sendable {
     self.fields = fields
     self.assumed = assumed
     self.state = state
-    self.base = base
+    self.recovery = recovery
     // One way, whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
-    let ancestor = link.isTwoWay ? base : assumed?.fields
+    let ancestor = link.isTwoWay ? recovery.base : assumed?.fields
     let here = SideState(fields: fields, changedAt: seen.changedAt)
     let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
     verdict = reconcile(
       base: ancestor, local: direction == .push ? here : there, remote: direction == .push ? there : here,
       policy: link.policy)
   }
+
+  /// What both sides are known to have shared.
+  var base: JSONObject? { recovery.base }
 
   /// What is to be done at the target.
   var action: SideAction {
@@ -107,7 +109,9 @@ struct Round: Sendable {
 
   /// What the log remembers. `after` is nil when nothing had to be written.
   func settled(after: After?) -> DeliveryResult.Settled {
-    DeliveryResult.Settled(ending: ending(after), state: nextState(after), conflicts: conflicts)
+    DeliveryResult.Settled(
+      ending: ending(after), state: nextState(after), conflicts: conflicts,
+      absorbed: fields != nil && held(after) != nil ? recovery.absorbed : [])
   }
 
   private func ending(_ after: After?) -> Settlement.Ending {
@@ -118,10 +122,13 @@ struct Round: Sendable {
     return .merged
   }
 
+  /// What the target holds in the end.
+  private func held(_ after: After?) -> JSONObject? { after.map(\.fields) ?? assumed?.fields }
+
   private func nextState(_ after: After?) -> RecordState? {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
-    let there = after.map(\.fields) ?? assumed?.fields
+    let there = held(after)
     let next = nextBase(there)
 
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)

@@ -79,6 +79,7 @@ struct Lane {
       try await progress.settle(key, sequence, settled.ending) {
         $0.state = settled.state
         $0.conflicts = settled.conflicts
+        $0.absorbed = settled.absorbed
       }
       count(settled, item.logged.change)
     case .waits(let parent):

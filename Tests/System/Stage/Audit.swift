@@ -37,6 +37,22 @@ struct Audit {
     }
   }
 
+  /// Why `verify` found the orders it names different.
+  func tellStories(ofOrdersIn report: String) async throws {
+    for match in report.matches(of: /o_[0-9]+/) {
+      let id = String(match.output)
+      print(try await scene.tidemark("explain", "orders", id).output)
+      let journal = try await scene.crm.journal().filter { $0.object == "orders" }
+      let numbers = journal.compactMap { $0.id == id ? $0.fields["number"] : nil }
+      for entry in journal where entry.id == id || numbers.contains(entry.fields["number"] ?? .null) { print(entry) }
+      for number in numbers.map(\.plainText) {
+        print(
+          "\(number) deleted: at the shop \(shop.deleted.contains(number)), at the CRM \(crm.deleted.contains(number))")
+        for row in try await scene.shop.rows("SELECT id FROM orders WHERE number = '\(number)'") { print("row \(row)") }
+      }
+    }
+  }
+
   /// Each record was created once at the CRM, unless it was deleted in between, and lives there once.
   func nothingIsDoubled() async throws {
     let journal = try await scene.crm.journal()
