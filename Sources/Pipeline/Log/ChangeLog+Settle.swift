@@ -75,7 +75,8 @@ extension ChangeLog {
       try save(waiting, link, session)
     } else {
       try session.execute(
-        "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ?", link + [.text(settlement.key.encoded)])
+        "DELETE FROM intents WHERE link = ? AND direction = ? AND key = ? AND sequence <= ?",
+        link + [.text(settlement.key.encoded), .integer(settlement.sequence.number)])
     }
     for intent in settlement.absorbed { try remove(intent, session) }
     if let letter = settlement.deadLetter { try save(letter, link, session) }

@@ -11,14 +11,20 @@ package struct Intent: Hashable, Sendable {
   package let direction: Direction
   /// At the source.
   package let key: RecordKey
+  /// The change that is delivered. After a crash changes that were settled before it may be delivered once more, and their
+  /// settlement must not make its write forgotten.
+  package let sequence: LogSequence
   /// The linked fields to be written; the source held the same.
   package let fields: JSONObject
   package let isCreate: Bool
 
-  package init(link: LinkName, direction: Direction, key: RecordKey, fields: JSONObject, isCreate: Bool) {
+  package init(
+    link: LinkName, direction: Direction, key: RecordKey, sequence: LogSequence, fields: JSONObject, isCreate: Bool
+  ) {
     self.link = link
     self.direction = direction
     self.key = key
+    self.sequence = sequence
     self.fields = fields
     self.isCreate = isCreate
   }
@@ -32,7 +38,7 @@ package struct Standing: Sendable {
 }
 
 extension ChangeLog {
-  /// Notes a write before it happens. Notes of a record and direction are kept until its change is settled, in order:
+  /// Notes a write before it happens. Notes of a record and direction are kept until their change is settled, in order:
   /// where it is interrupted more than once, any of them may be the one that happened.
   /// - Throws: `LogError.commitFailed` if it is not on disk; nothing may be written then.
   package nonisolated func intend(_ intent: Intent, term: Int) async throws {
@@ -61,12 +67,12 @@ extension ChangeLog {
     of link: LinkName, _ direction: Direction, _ key: RecordKey, _ session: SQLiteSession
   ) throws -> [Intent] {
     try session.all(
-      "SELECT fields, is_create FROM intents WHERE link = ? AND direction = ? AND key = ? ORDER BY number",
+      "SELECT sequence, fields, is_create FROM intents WHERE link = ? AND direction = ? AND key = ? ORDER BY number",
       [.text(link.description), .integer(Int64(direction.rawValue)), .text(key.encoded)]
     ) { row in
       Intent(
-        link: link, direction: direction, key: key, fields: try JSONObject(parsing: row.bytes(0)),
-        isCreate: row.integer(1) == 1)
+        link: link, direction: direction, key: key, sequence: LogSequence(row.integer(0)),
+        fields: try JSONObject(parsing: row.bytes(1)), isCreate: row.integer(2) == 1)
     }
   }
 
@@ -74,7 +80,8 @@ extension ChangeLog {
     // The same once more, after a pause or a crash, is one.
     try remove(intent, session)
     try session.execute(
-      "INSERT INTO intents (link, direction, key, fields, is_create) VALUES (?, ?, ?, ?, ?)", values(intent))
+      "INSERT INTO intents (link, direction, key, fields, is_create, sequence) VALUES (?, ?, ?, ?, ?, ?)",
+      values(intent) + [.integer(intent.sequence.number)])
   }
 
   static func remove(_ intent: Intent, _ session: SQLiteSession) throws {

@@ -49,6 +49,8 @@ extension Round {
   }
 
   private func intent(_ fields: JSONObject, isCreate: Bool) -> Intent {
-    Intent(link: link.name, direction: direction, key: seen.key, fields: fields, isCreate: isCreate)
+    Intent(
+      link: link.name, direction: direction, key: seen.key, sequence: logged.sequence, fields: fields,
+      isCreate: isCreate)
   }
 }
