@@ -47,6 +47,14 @@ struct ConfigurationProblemTests {
     #expect(try problems(file()) == [])
   }
 
+  @Test func `a budget is a number of bytes that something fits into`() throws {
+    #expect(try problems(file(database: "budget: 10GB")) == [])
+    #expect(
+      try problems(file(database: "budget: 10 GiB"))
+        == [#"4:17: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])
+    #expect(try problems(file(database: "budget: 5kB")) == [#"4:17: expected at least 1000000 bytes, got "5kB""#])
+  }
+
   @Test func `an empty file is told what it needs`() throws {
     #expect(
       try problems("") == [

@@ -60,7 +60,10 @@ extension SystemTests {
       #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
       let letters = try await scene.tidemark("dead-letters").output
       #expect(letters == "no dead letters\n")
-      if verified.status != 0 { print(try await scene.tidemark("conflicts").output) }
+      if verified.status != 0 || letters != "no dead letters\n" {
+        print(try await scene.tidemark("conflicts").output)
+        try await books.tellStories(ofOrdersIn: verified.output + letters)
+      }
       service.signal(SIGTERM)
       #expect(await service.ending().status == 0)
     }

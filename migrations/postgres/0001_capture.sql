@@ -19,7 +19,9 @@ CREATE TABLE tidemark.installation (
   -- How the tables are captured, `trigger` or `wal`, and since when in the write-ahead log: what was written before was
   -- captured the other way.
   mode text NOT NULL DEFAULT 'trigger',
-  since pg_lsn NOT NULL DEFAULT '0/0'
+  since pg_lsn NOT NULL DEFAULT '0/0',
+  -- How many bytes the outbox may take; null for no limit.
+  budget bigint
 );
 INSERT INTO tidemark.installation DEFAULT VALUES;
 
@@ -38,7 +40,7 @@ CREATE SEQUENCE tidemark.outbox_id AS bigint CACHE 1;
 -- transaction.
 CREATE SEQUENCE tidemark.shed AS bigint CACHE 1;
 
--- operation: 1 insert, 2 update, 3 delete, 4 truncate. origin: 0 the application, 1 Tidemark applying a link.
+-- operation: 1 insert, 2 update, 3 delete, 4 truncate, 6 changes of the table were let go. origin: 0 the application, 1 Tidemark applying a link.
 --
 -- The writer stores plain `json`, which costs it half of what `jsonb` does, and takes the key out of a row only where rows
 -- have to be paired by it: who reads does the rest. What is read is the same, since `to_json(row)::jsonb` is
@@ -94,6 +96,23 @@ BEGIN
 END
 $stamp$;
 
+-- Whether the outbox has reached its budget. `attach` replaces it by one that knows the budget.
+CREATE FUNCTION tidemark.is_full() RETURNS boolean LANGUAGE sql STABLE RETURN false;
+
+-- Notes, once a transaction, that changes of a table are not kept: the application's disk matters more. The note is found
+-- when the transaction has been committed, and the table is read again.
+CREATE FUNCTION tidemark.let_go(relation oid) RETURNS void
+LANGUAGE plpgsql
+AS $let_go$
+DECLARE
+  setting text := 'tidemark.let_go_' || relation;
+BEGIN
+  IF current_setting(setting, true) = 'on' THEN RETURN; END IF;
+  PERFORM set_config(setting, 'on', true);
+  INSERT INTO tidemark.outbox (relation, operation, key, origin, stamp) VALUES (let_go.relation, 6, '[]', 0, 0);
+END
+$let_go$;
+
 -- The settings make a row the same text whoever wrote it: to_json follows the session's time zone, and values without
 -- a JSON form of their own follow its output settings.
 --
@@ -114,6 +133,10 @@ DECLARE
   origin smallint := CASE WHEN current_setting('tidemark.origin', true) = 'tidemark' THEN 1 ELSE 0 END;
   stamp bigint;
 BEGIN
+  IF tidemark.is_full() THEN
+    PERFORM tidemark.let_go(TG_RELID);
+    RETURN NULL;
+  END IF;
   stamp := tidemark.stamp(TG_RELID, pg_trigger_depth());
   IF TG_OP = 'INSERT' THEN
     INSERT INTO tidemark.outbox (relation, operation, "row", origin, stamp)
@@ -177,6 +200,10 @@ DECLARE
   origin smallint := CASE WHEN current_setting('tidemark.origin', true) = 'tidemark' THEN 1 ELSE 0 END;
   stamp bigint;
 BEGIN
+  IF tidemark.is_full() THEN
+    PERFORM tidemark.let_go(relation);
+    RETURN NULL;
+  END IF;
   stamp := tidemark.stamp(relation, pg_trigger_depth());
   IF TG_OP = 'TRUNCATE' THEN
     -- Truncating the whole table fires here for each of its parts, too: told once a statement.

@@ -22,8 +22,12 @@ struct AttachPlan {
     }
   }
 
-  /// - Parameter isLenient: whether triggers that fail let the application's statement pass.
-  init(_ tables: [String], _ mode: Installation.Mode, isLenient: Bool, _ session: PostgresSession) throws {
+  /// - Parameters:
+  ///   - isLenient: whether triggers that fail let the application's statement pass.
+  ///   - budget: how many bytes the outbox may take; nil: no limit.
+  init(
+    _ tables: [String], _ mode: Installation.Mode, isLenient: Bool, budget: Int64?, _ session: PostgresSession
+  ) throws {
     let standing = try Standing(tables, mode, isLenient: isLenient, session)
     switch mode {
     case .trigger: add(Self.triggerStatements(standing))
@@ -39,6 +43,16 @@ struct AttachPlan {
       }
       add(Self.walStatements(standing))
     }
+    if standing.installation?.budget != budget { add(Self.budgetStatements(budget)) }
+  }
+
+  /// The bytes are written into the function: looking them up would cost every statement of the application a query.
+  private static func budgetStatements(_ budget: Int64?) -> [String] {
+    let isFull = budget.map { "pg_catalog.pg_relation_size('tidemark.outbox'::pg_catalog.regclass) > \($0)" } ?? "false"
+    return [
+      "UPDATE tidemark.installation SET budget = \(budget.map(String.init) ?? "NULL")",
+      "CREATE OR REPLACE FUNCTION tidemark.is_full() RETURNS boolean LANGUAGE sql STABLE RETURN \(isFull)",
+    ]
   }
 
   private mutating func add(_ statements: [String]) {

@@ -27,6 +27,8 @@ struct Installation: Sendable {
   var since: LSN
   /// Of `wal`; nil where it was dropped.
   var slot: WALSlot?
+  /// How many bytes the outbox may take; nil: no limit.
+  var budget: Int64?
   /// Where a capture that has seen nothing begins.
   var start: Position
 
@@ -54,19 +56,22 @@ struct Installation: Sendable {
       """
       SELECT s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
         || '-' || d.oid || '-' || i.id || CASE WHEN shed.is_called THEN '-' || shed.last_value ELSE '' END, i.mode, i.since,
-        CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END
+        CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END, i.budget
       FROM pg_control_system() s, pg_database d, tidemark.installation i, tidemark.shed
       WHERE d.datname = current_database()
       """
     ) {
-      (epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2)), shed: $0.integer(3))
+      (
+        epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2)), shed: $0.integer(3),
+        budget: $0.isNull(4) ? nil : $0.integer(4)
+      )
     }
     guard let life, let mode = life.mode else { return nil }
     let slot = mode == .wal ? try WALSlot.load(session) : nil
     let place = mode == .wal ? WALPlace(through: slot?.confirmed ?? .zero).text : OutboxPlace().text
     return Installation(
       epoch: life.epoch, shed: life.shed, captured: try captured(session), mode: mode,
-      since: life.since ?? .zero, slot: slot, start: Position(epoch: life.epoch, place: place))
+      since: life.since ?? .zero, slot: slot, budget: life.budget, start: Position(epoch: life.epoch, place: place))
   }
 
   private static func isCurrent(_ session: PostgresSession) throws -> Bool {

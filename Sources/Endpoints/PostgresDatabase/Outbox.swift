@@ -30,12 +30,15 @@ struct Outbox: Sendable {
       let page = try await page(after: place, names)
       place = page.through
       let isHeartbeat = started.duration(to: .now) >= Self.heartbeat
-      if !page.changes.isEmpty || isHeartbeat {
+      if !page.changes.isEmpty || !page.letGo.isEmpty || isHeartbeat {
         // "Complete" is said only of what the triggers are known to have seen.
         if isHeartbeat { try await watch.requireUnchanged(installation) }
-        return ChangeBatch(
+        if isHeartbeat, installation.budget != nil, page.completeAsOf != nil { try await reclaim() }
+        var batch = ChangeBatch(
           page.changes, through: Position(epoch: installation.epoch, place: place.text),
           completeAsOf: page.completeAsOf)
+        batch.letGo = page.letGo
+        return batch
       }
       if page.completeAsOf == nil { continue }
       try await Task.sleep(for: wait)
@@ -50,6 +53,20 @@ struct Outbox: Sendable {
       // The outbox itself is gone: what is installed says it better.
       _ = try await watch.look()
       throw error
+    }
+  }
+
+  /// An outbox that was full keeps its size on disk when its rows are deleted, and would be taken for full. Nothing that
+  /// writes waits for this.
+  private func reclaim() async throws {
+    try await connection.run { session in
+      let isDrained = try session.first(
+        """
+        SELECT CASE WHEN tidemark.is_full()
+          THEN (SELECT count(*) FROM (SELECT FROM tidemark.outbox LIMIT 1000) few) < 1000 END
+        """
+      ) { $0.isNull(0) ? false : $0.bool(0) }
+      if isDrained == true { try session.execute("VACUUM (TRUNCATE) tidemark.outbox") }
     }
   }
 

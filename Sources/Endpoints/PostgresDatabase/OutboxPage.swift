@@ -5,6 +5,8 @@ import Postgres
 /// One page of a window of the outbox.
 struct OutboxPage: Sendable {
   var changes: [Change]
+  /// Tables whose changes were not kept, since the outbox had reached its budget.
+  var letGo: Set<EndpointName> = []
   var through: OutboxPlace
   /// Set when the window was read to its end.
   var completeAsOf: ContinuousClock.Instant?
@@ -13,6 +15,8 @@ struct OutboxPage: Sendable {
   /// Of stored (compressed) rows.
   private static let mostBytes: Int64 = 4 << 20
   private static let deletedAtOnce = 4000
+  /// The operation of a note that changes of a table were not kept.
+  private static let letGo: Int64 = 6
 
   static func read(
     after place: OutboxPlace, _ session: PostgresSession, name: (Int64) -> EndpointName?
@@ -34,6 +38,10 @@ struct OutboxPage: Sendable {
       bytes = row.integer(7)
       window.lastId = row.integer(0)
       guard let endpoint = name(row.integer(1)) else { return }
+      if row.integer(2) == letGo {
+        page.letGo.insert(endpoint)
+        return
+      }
       page.changes.append(try isPlain ? plainChange(row, of: endpoint) : change(row, of: endpoint))
     }
     if count < mostChanges, bytes < mostBytes {

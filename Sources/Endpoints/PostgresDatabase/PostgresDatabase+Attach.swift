@@ -3,11 +3,11 @@ import Postgres
 
 extension PostgresDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let (capture, isLenient, attached) = (capture, isLenient, attached(tables))
+    let (capture, isLenient, budget, attached) = (capture, isLenient, budget, attached(tables))
     return try await reading.run { session in
       if attached.isEmpty { return try Self.detachStatements(session) }
       let mode = try capture.mode(attached, session)
-      return try AttachPlan(attached, mode, isLenient: isLenient, session).statements
+      return try AttachPlan(attached, mode, isLenient: isLenient, budget: budget, session).statements
     }
   }
 
@@ -20,12 +20,12 @@ extension PostgresDatabase {
   /// - Throws: `Failure` for a table that cannot be captured, `PostgresError` with `isSerialization` where the
   ///   application held a lock on a table for too long: nothing was changed, try again.
   package func attach(_ tables: [String]) async throws {
-    let (capture, isLenient, tables) = (capture, isLenient, attached(tables))
+    let (capture, isLenient, budget, tables) = (capture, isLenient, budget, attached(tables))
     guard !tables.isEmpty else { return try await detach() }
     let mode = try await reading.run { try capture.mode(tables, $0) }
     // Each step shows what the next one finds; the plan is made anew for each.
     while let step = try await reading.run({
-      try AttachPlan(tables, mode, isLenient: isLenient, $0).steps.first
+      try AttachPlan(tables, mode, isLenient: isLenient, budget: budget, $0).steps.first
     }) {
       try await carryOut(step)
     }

@@ -3,26 +3,38 @@ import Postgres
 
 extension PostgresDatabase {
   package func vitals() async throws -> DatabaseVitals {
-    try await reading.run { session in
+    let budget = budget
+    return try await reading.run { session in
       var vitals = DatabaseVitals(oldestTransaction: try Self.oldestTransaction(session))
       guard try Installation.exists(session) else { return vitals }
       // Counting a full outbox would cost the database a scan each time: many are told as its statistics have them.
       let outbox = try session.first(
         """
         SELECT CASE WHEN few.number < 100000 THEN few.number ELSE greatest(few.number, c.reltuples::bigint) END,
-          pg_total_relation_size(c.oid)
+          pg_total_relation_size(c.oid), pg_relation_size(c.oid)
         FROM (SELECT count(*) AS number FROM (SELECT FROM tidemark.outbox LIMIT 100000) first_rows) few,
           pg_class c WHERE c.oid = 'tidemark.outbox'::regclass
         """
-      ) { (changes: $0.integer(0), bytes: $0.integer(1)) }
+      ) { (changes: $0.integer(0), bytes: $0.integer(1), rows: $0.integer(2)) }
       vitals.outboxChanges = outbox?.changes ?? 0
       vitals.retainedBytes = outbox?.bytes ?? 0
+      vitals.safeBytes = budget.map { max(0, $0 - (outbox?.rows ?? 0)) }
       if let slot = try WALSlot.load(session) {
         vitals.retainedBytes += slot.retainedBytes
-        vitals.safeBytes = slot.safeBytes
+        vitals.safeBytes = [slot.safeBytes, budget.map { max(0, $0 - slot.retainedBytes) }].compactMap { $0 }.min()
       }
       return vitals
     }
+  }
+
+  /// The outbox lets changes go by itself. Of the write-ahead log all is let go that was not read: the slot moves on. What
+  /// open transactions need stays until they end.
+  package func letGo() async throws -> Int64? {
+    guard let budget, let slot = try await reading.run({ try WALSlot.load($0) }), slot.fault == nil,
+      slot.unreadBytes > budget
+    else { return nil }
+    try await wal.letGo()
+    return slot.unreadBytes
   }
 
   /// The query of a session is not told: it may hold values.

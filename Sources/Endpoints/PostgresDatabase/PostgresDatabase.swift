@@ -13,12 +13,13 @@ package final class PostgresDatabase: AttachedDatabase {
   let writing: PostgresConnection
   let capture: CaptureChoice
   let isLenient: Bool
+  let budget: Int64?
   package let polling: [String: PollSettings]
   /// The tables that are polled since nothing may be installed.
   let fallen: [String]
   private let polls: PostgresConnection
   private let outbox: Outbox
-  private let wal: WALCapture
+  let wal: WALCapture
   private let watch: InstallationWatch
 
   /// - Parameters:
@@ -27,17 +28,20 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
   ///   - capture: how their changes are captured.
   ///   - isLenient: whether a statement of the application passes though a trigger could not capture it.
+  ///   - budget: how many bytes the database may keep for changes that nobody has read; nil: no limit.
   ///   - polling: the tables that are polled whatever `capture` says, and how.
   ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
   ///   - images: the rows told so far; nil where nothing is to be captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
   package init(
     name: String, url: String, tables: [String], capture: CaptureMode = .auto, isLenient: Bool = false,
-    polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:], images: (any RowImages)? = nil
+    budget: Int64? = nil, polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:],
+    images: (any RowImages)? = nil
   ) async throws {
     let choice = CaptureChoice(capture)
     self.capture = choice
     self.isLenient = isLenient
+    self.budget = budget
     self.name = SourceName(name)
     system = name
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")

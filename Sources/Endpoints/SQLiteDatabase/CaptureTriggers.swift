@@ -16,6 +16,13 @@ struct CaptureTriggers {
   let shape: TableShape
   /// The row of `_tidemark_shapes` that says what v0, v1, … mean.
   let id: Int64
+  /// Whether the outbox holds at most as many changes as `_tidemark_context` says.
+  let isBounded: Bool
+
+  /// Whether the outbox has reached its bound. Its ids have no gaps but those that rollbacks leave.
+  private static let isFull =
+    "(SELECT max(id) FROM \"_tidemark_outbox\") - (SELECT min(id) FROM \"_tidemark_outbox\")"
+    + " >= (SELECT most_changes FROM \"_tidemark_context\" WHERE id = 1)"
 
   /// Unix time in milliseconds: as fine as `julianday` tells it.
   private static let now = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)"
@@ -36,6 +43,13 @@ struct CaptureTriggers {
     return triggers
   }
 
+  /// Notes that changes of the table are not kept. Writers come one after the other, so one note is enough until the
+  /// reader has taken it. No `OR IGNORE`: the application's own conflict clause would take its place.
+  private var note: String {
+    "INSERT INTO \"_tidemark_let_go\" (shape, is_taken) SELECT \(id), 0 WHERE \(Self.isFull)"
+      + " AND NOT EXISTS (SELECT 1 FROM \"_tidemark_let_go\" WHERE shape = \(id) AND is_taken = 0)"
+  }
+
   private var sameKey: String {
     // BINARY and the type: a key that changes its case or its type is another key to everyone but the index.
     shape.keyNames.map(quoted(sqliteIdentifier:)).map {
@@ -52,6 +66,7 @@ struct CaptureTriggers {
   ) -> (name: String, sql: String) {
     let name = "_tidemark_\(name)_\(shape.name)"
     let when = condition.map { " WHEN \($0)" } ?? ""
+    let statements = isBounded && event.hasPrefix("AFTER") ? [note] + statements : statements
     let sql =
       "CREATE TRIGGER \(quoted(sqliteIdentifier: name)) \(event) ON \(quoted(sqliteIdentifier: shape.name))"
       + " FOR EACH ROW\(when) BEGIN \(statements.map { $0 + ";" }.joined(separator: " ")) END"
@@ -59,7 +74,10 @@ struct CaptureTriggers {
   }
 
   private func record(_ operation: OutboxOperation, _ row: String) -> String {
-    "INSERT INTO \"_tidemark_outbox\" (\(places)) VALUES (\(values(operation, row)))"
+    let values = values(operation, row)
+    // Null while the outbox is empty.
+    return "INSERT INTO \"_tidemark_outbox\" (\(places)) "
+      + (isBounded ? "SELECT \(values) WHERE coalesce(\(Self.isFull), 0) = 0" : "VALUES (\(values))")
   }
 
   private func displacement(_ unique: TableShape.Unique) -> String {

@@ -4,13 +4,15 @@ import SQLite
 
 extension SQLiteDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let attached = attached(tables)
-    return try await Self.patiently(current().reader, .deferred) { try Self.plan(attached, in: $0) }
+    let (attached, mostChanges) = (attached(tables), mostChanges)
+    return try await Self.patiently(current().reader, .deferred) {
+      try Self.plan(attached, mostChanges: mostChanges, in: $0)
+    }
   }
 
   package func attach(_ tables: [String]) async throws {
-    let attached = attached(tables)
-    try await change { try Self.plan(attached, in: $0) }
+    let (attached, mostChanges) = (attached(tables), mostChanges)
+    try await change { try Self.plan(attached, mostChanges: mostChanges, in: $0) }
   }
 
   /// Those that are not polled.
@@ -36,7 +38,7 @@ extension SQLiteDatabase {
     forget()
   }
 
-  private static func plan(_ tables: [String], in session: SQLiteSession) throws -> [String] {
+  private static func plan(_ tables: [String], mostChanges: Int64?, in session: SQLiteSession) throws -> [String] {
     var shapes: [TableShape] = []
     for table in tables {
       let shape = try TableShape(table, in: session)
@@ -44,7 +46,7 @@ extension SQLiteDatabase {
     }
     let installation = try Installation(in: session)
     if shapes.isEmpty, installation.version == 0 { return [] }
-    return try installation.attaching(shapes, in: session)
+    return try installation.attaching(shapes, mostChanges: mostChanges, in: session)
   }
 
   package func check(_ tables: [String]) async throws -> [Finding] {
@@ -93,6 +95,9 @@ extension SQLiteDatabase {
       remedy: "CREATE INDEX … ON \(quoted(sqliteIdentifier: shape.name)) (\(columns))")
   }
 
+  /// An outbox of SQLite lets changes go by itself: nothing else is kept for capture.
+  package func letGo() async throws -> Int64? { nil }
+
   /// Bytes are those of the captured values, which is a little less than the pages that hold them.
   package func vitals() async throws -> DatabaseVitals {
     try await current().reader.transaction(.deferred) { session in
@@ -103,7 +108,8 @@ extension SQLiteDatabase {
       let size = (0..<installation.width).map { "coalesce(length(CAST(v\($0) AS BLOB)), 0)" }.joined(separator: " + ")
       let sql = "SELECT count(*), coalesce(sum(16 + \(size)), 0) FROM main.\"_tidemark_outbox\""
       let (changes, bytes) = try session.first(sql) { ($0.integer(0), $0.integer(1)) } ?? (0, 0)
-      return DatabaseVitals(outboxChanges: changes, retainedBytes: bytes)
+      let room = installation.mostChanges.map { max(0, $0 - changes) * Self.bytesOfChange }
+      return DatabaseVitals(outboxChanges: changes, retainedBytes: bytes, safeBytes: room)
     }
   }
 }

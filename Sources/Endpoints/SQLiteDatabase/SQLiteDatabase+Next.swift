@@ -16,7 +16,7 @@ extension SQLiteDatabase {
     var pause = Self.longestPause
     while true {
       let batch = try await readUnlessBusy(after: position, asOf: .now)
-      if let batch, !batch.changes.isEmpty || batch.through != position { return batch }
+      if let batch, !batch.changes.isEmpty || !batch.letGo.isEmpty || batch.through != position { return batch }
       let left = Int32(((deadline - .now) / .milliseconds(1)).rounded(.up))
       guard left > 0 else { return batch ?? ChangeBatch([], through: position ?? .unread) }
       try Task.checkCancellation()
@@ -47,7 +47,7 @@ extension SQLiteDatabase {
   private func read(after position: Position?, asOf instant: ContinuousClock.Instant) async throws -> ChangeBatch {
     let reader = try await current().reader
     let (file, known, tables, source) = (file, known, tables, name)
-    let (batch, installed) = try await reader.run { session in
+    var (batch, installed, notes) = try await reader.run { session in
       try session.waiting(atMost: Self.lockWait) {
         try session.transaction(.deferred) {
           let version = try session.first("PRAGMA main.schema_version") { $0.integer(0) } ?? 0
@@ -55,11 +55,16 @@ extension SQLiteDatabase {
           var installed = try valid ?? Self.look(in: session, version, file, tables, source)
           // A repaired installation renews the epoch without changing the schema's version at times.
           installed.epoch = try Self.epoch(file, in: session)
-          return (try Self.batch(after: position, installed, instant, source, in: session), installed)
+          let batch = try Self.batch(after: position, installed, instant, source, in: session)
+          return (batch, installed, try LetGoNotes(in: session))
         }
       }
     }
     self.known = installed
+    if !notes.isEmpty, try await take(notes) {
+      batch.letGo = notes.endpoints(installed.outbox)
+      letGo = batch.letGo
+    }
     return batch
   }
 
@@ -127,9 +132,35 @@ extension SQLiteDatabase {
     return place
   }
 
+  /// Marks notes as taken before they are told: what the application writes from now on makes new ones, and what it wrote
+  /// before can be read.
+  /// - Returns: false where another process holds the lock; the notes wait.
+  private func take(_ notes: LetGoNotes) async throws -> Bool {
+    guard notes.areNew else { return true }
+    return try await unlessBusy { try notes.take(in: $0) }
+  }
+
+  /// The notes that were told are not needed any more: that the tables are to be read again is in the log.
+  private func removeTakenNotes() async throws {
+    guard !letGo.isEmpty else { return }
+    if try await unlessBusy({ try LetGoNotes.removeTaken(in: $0) }) { letGo = [] }
+  }
+
+  private func unlessBusy(_ body: @escaping @Sendable (SQLiteSession) throws -> Void) async throws -> Bool {
+    do {
+      try await current().writer.run { session in
+        try session.waiting(atMost: Self.lockWait) { try session.transaction(.immediate) { try body(session) } }
+      }
+      return true
+    } catch let error as SQLiteError where error.isBusy {
+      return false
+    }
+  }
+
   /// See `ChangeSource.release`. At most once a second, and never at the cost of the application: where it holds the
   /// lock, the rows wait for the next time.
   package func release(through position: Position) async throws {
+    try await removeTakenNotes()
     let now = ContinuousClock.now
     if let lastRelease, now - lastRelease < .seconds(1) { return }
     guard let place = OutboxPlace(position.place), position.epoch == known?.epoch else { return }

@@ -13,6 +13,10 @@ package actor SQLiteDatabase: AttachedDatabase {
   package nonisolated let polling: [String: PollSettings]
   /// The tables that are captured by triggers, as the configuration names them.
   let tables: [String]
+  /// How many changes the outbox may hold; nil: no bound.
+  let mostChanges: Int64?
+  /// A trigger cannot ask how many bytes the outbox takes, so a budget counts changes as if each took so many.
+  static let bytesOfChange: Int64 = 1024
 
   private var reader: SQLiteConnection
   private var writer: SQLiteConnection
@@ -21,6 +25,8 @@ package actor SQLiteDatabase: AttachedDatabase {
   private(set) var file: FileIdentity
   var known: Installed?
   var lastRelease: ContinuousClock.Instant?
+  /// Tables whose changes were let go and that were told, but not released.
+  var letGo: Set<EndpointName> = []
 
   /// What was found installed, valid as long as the schema has this version.
   struct Installed: Sendable {
@@ -33,14 +39,16 @@ package actor SQLiteDatabase: AttachedDatabase {
   ///   - name: of the database in the configuration; its changes are of `name.table`.
   ///   - path: of an existing file.
   ///   - tables: those to be captured, as the configuration names them, with or without `main.`.
+  ///   - budget: about how many bytes the outbox may take; nil: no limit.
   ///   - polling: those of them that are polled, and how.
   /// - Throws: `Failure` `sqlite.missing` where there is no file, else `SQLiteError`.
   package init(
-    name: String, path: String, tables: [String], polling: [String: PollSettings] = [:]
+    name: String, path: String, tables: [String], budget: Int64? = nil, polling: [String: PollSettings] = [:]
   ) async throws {
     self.name = SourceName(name)
     self.path = path
     self.polling = polling
+    mostChanges = budget.map { max(1, $0 / Self.bytesOfChange) }
     self.tables = tables.filter { polling[$0] == nil }
     file = try FileIdentity(path: path)
     (reader, writer) = try await Self.connections(path)

@@ -51,22 +51,36 @@ package struct CaptureLoop: Service {
     }
   }
 
+  /// While a batch is being brought to the disk the source gathers the next one.
   private func capture(succeeded: () -> Void) async throws {
     let position = try await log.captureWatermark(of: source.name)
     var saved = (position, at: ContinuousClock.now)
     var batch = try await next(after: position)
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
       let through = batch.through
+      async let following = next(after: through)
       let isWorthAWrite = saved.0 == nil || saved.at.duration(to: .now) > Self.idleWatermark
-      if !batch.changes.isEmpty || (through != saved.0 && isWorthAWrite) {
+      try await healWhatWasLetGo(batch)
+      if !batch.changes.isEmpty || !batch.letGo.isEmpty || (through != saved.0 && isWorthAWrite) {
         try await log.append(batch, from: source.name)
         try await source.release(through: through)
         saved = (through, .now)
       }
       measure(batch)
       succeeded()
-      batch = try await next(after: through)
+      batch = try await following
     }
+  }
+
+  /// Asked for before the watermark passes it, so that a crash between the two repeats the asking.
+  private func healWhatWasLetGo(_ batch: ChangeBatch) async throws {
+    guard !batch.letGo.isEmpty else { return }
+    let names = batch.letGo.map(\.description).sorted().joined(separator: ", ")
+    let gap = CaptureGap(
+      source: source.name, reason: "the database has reached its budget and let changes of \(names) go",
+      endpoints: batch.letGo, resume: batch.through)
+    logger.warning("\(gap)")
+    try await heal(gap)
   }
 
   private func next(after position: Position?) async throws -> ChangeBatch {

@@ -33,6 +33,11 @@ package protocol AttachedDatabase: ChangeSource {
   /// - Throws: `Failure` if there is no such table.
   func columns(of table: String) async throws -> [String]
 
+  /// Lets the database forget changes that capture has not read, where it keeps more of them than its budget. What goes
+  /// unseen by that shows as a gap.
+  /// - Returns: how many bytes it kept; nil where it may keep them.
+  func letGo() async throws -> Int64?
+
   /// What capture has waiting inside the database and what holds it back.
   func vitals() async throws -> DatabaseVitals
 }
@@ -73,9 +78,11 @@ package struct DatabaseVitals: Sendable, Hashable {
   package var outboxChanges: Int64
   /// Bytes the database keeps for changes that are not in the log yet: the outbox, or write-ahead log.
   package var retainedBytes: Int64
-  /// How many more bytes of write-ahead log the server will keep before it gives the slot up; nil where there is no
-  /// slot or no limit.
+  /// How many more bytes the database will keep before changes are let go: by its budget, or by the limit the server has
+  /// for the slot. Nil: no limit.
   package var safeBytes: Int64?
+  /// When changes will be let go if it goes on as it does; nil where that is not in sight.
+  package var fullIn: Duration?
   /// The oldest open transaction that writes; nil where there is none or the database cannot tell.
   package var oldestTransaction: OpenTransaction?
 

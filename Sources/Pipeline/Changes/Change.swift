@@ -65,6 +65,8 @@ package struct ChangeBatch: Sendable {
   package var through: Position
   /// Set when the source had nothing more: everything committed before this instant is covered by `through`.
   package var completeAsOf: ContinuousClock.Instant?
+  /// Tables whose changes the database did not keep, since its budget was reached: they have to be read again.
+  package var letGo: Set<EndpointName> = []
   /// What is to be remembered of rows together with the changes; see `SeenRows`.
   package var seen: [SeenRow] = []
 

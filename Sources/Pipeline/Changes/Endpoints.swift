@@ -23,12 +23,17 @@ package struct CaptureGap: Error, Sendable, CustomStringConvertible {
   package let source: SourceName
   /// What happened, and what will be done about it.
   package let reason: String
+  /// Whose changes were not seen; nil: those of any table of the source may be among them.
+  package let endpoints: Set<EndpointName>?
   /// Where capture can go on after the unseen range is healed by a backfill.
   package let resume: Position?
 
-  package init(source: SourceName, reason: String, resume: Position?) {
+  package init(
+    source: SourceName, reason: String, endpoints: Set<EndpointName>? = nil, resume: Position?
+  ) {
     self.source = source
     self.reason = reason
+    self.endpoints = endpoints
     self.resume = resume
   }
 

@@ -33,10 +33,17 @@ extension Telemetry {
       ["database": database])
   }
 
-  package func slotSafeBytes(database: some CustomStringConvertible) -> Gauge {
+  package func safeBytes(database: some CustomStringConvertible) -> Gauge {
     gauge(
-      "tidemark_slot_safe_bytes",
-      "Bytes of write-ahead log the server will still keep for the slot before it gives it up; absent without a limit.",
+      "tidemark_safe_bytes",
+      "Bytes the database will still keep for changes that are not in the log before it lets go; absent without a limit.",
+      ["database": database])
+  }
+
+  package func timeToFull(database: some CustomStringConvertible) -> Gauge {
+    gauge(
+      "tidemark_time_to_full_seconds",
+      "When the database lets changes go, if what it keeps grows as it does now; +Inf while that is not in sight.",
       ["database": database])
   }
 

@@ -39,6 +39,16 @@ package struct YAMLValue {
     return duration
   }
 
+  /// A whole number of bytes, with one of the units `kB`, `MB`, `GB`, `TB` (powers of 1000) or with none.
+  package func bytes(in range: ClosedRange<Int64> = 0 ... .max) -> Int64? {
+    guard let (text, _) = scalar(expected: "a number of bytes") else { return nil }
+    guard let bytes = Int64(byteCount: text) else {
+      return mismatch("a number of bytes like 500MB or 10GB", text)
+    }
+    guard range.contains(bytes) else { return mismatch("at least \(range.lowerBound) bytes", text) }
+    return bytes
+  }
+
   /// One of the raw values of `type`, in the order its cases are declared.
   package func choice<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> Choice? {
     let names = type.allCases.map(\.rawValue)

@@ -43,6 +43,8 @@ package struct DatabaseSettings: Sendable {
   package let location: Location
   package let capture: CaptureMode
   package let onCaptureFailure: CaptureFailure
+  /// How many bytes the database may keep for changes that nobody has read; nil: no limit.
+  package let budget: Int64?
   /// How its tables are polled, unless they say otherwise; nil unless `capture` is `poll`.
   package let poll: PollSettings?
   /// The tables that have settings of their own.

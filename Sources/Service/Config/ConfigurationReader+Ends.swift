@@ -18,9 +18,11 @@ extension ConfigurationReader {
           "config.capture", "SQLite keeps the change and the row in one file: neither fails without the other",
           hint: "leave it out")
       }
-      guard let location, let capture, let onFailure, let written = name.string() else { return nil }
+      let budget = reader["budget"].map { $0.bytes(in: 1_000_000 ... .max) } ?? .some(nil)
+      guard let location, let capture, let onFailure, let budget, let written = name.string() else { return nil }
       return DatabaseSettings(
-        name: written, location: location, capture: capture.mode, onCaptureFailure: onFailure, poll: capture.poll,
+        name: written, location: location, capture: capture.mode, onCaptureFailure: onFailure, budget: budget,
+        poll: capture.poll,
         tables: tables, place: name.place)
     }
   }

@@ -51,11 +51,12 @@ package struct Assembly: Sendable {
     let polling = configuration.polling(of: database)
     return switch database.location {
     case .sqlite(let path):
-      try await SQLiteDatabase(name: database.name, path: path, tables: tables, polling: polling)
+      try await SQLiteDatabase(
+        name: database.name, path: path, tables: tables, budget: database.budget, polling: polling)
     case .postgres(let url):
       try await PostgresDatabase(
         name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
-        isLenient: database.onCaptureFailure == .lenient, polling: polling,
+        isLenient: database.onCaptureFailure == .lenient, budget: database.budget, polling: polling,
         fallback: configuration.fallback(of: database), images: images)
     }
   }

@@ -98,7 +98,7 @@ package struct ReplicationService: Sendable {
       return try await rememberRecords(of: table)
     }
     for link in assembly.configuration.links where link.table.system == gap.source.description {
-      guard link.direction != .pull else { continue }
+      guard link.direction != .pull, gap.endpoints?.contains(link.table) ?? true else { continue }
       let isAsked = try await log.backfills(of: link.name).contains { $0.side == .local && $0.state == .requested }
       if !isAsked { try await log.requestBackfill(of: link.name, .local, reason: gap.reason) }
     }

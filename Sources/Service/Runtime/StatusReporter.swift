@@ -75,6 +75,7 @@ package struct StatusReporter: Sendable {
           source.outboxChanges = vitals.outboxChanges
           source.retainedBytes = vitals.retainedBytes
           source.safeBytes = vitals.safeBytes
+          source.fullInSeconds = vitals.fullIn.map { $0 / .seconds(1) }
           source.oldestTransactionSeconds = vitals.oldestTransaction.map { $0.age / .seconds(1) } ?? 0
           source.oldestTransactionHolder = vitals.oldestTransaction?.holder
         }

@@ -30,10 +30,11 @@ struct Upkeep: Service {
 
   func run() async throws {
     var round = 0
+    var pace = FillPace()
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
       do {
         try await publishFigures()
-        if round % Self.vitalsEvery == 0 { await publishVitals() }
+        if round % Self.vitalsEvery == 0 { await publishVitals(&pace) }
         if round % Self.retentionEvery == 0 { try await removeSettled() }
       } catch {
         logger.warning("the figures could not be read: \(error)")
@@ -59,14 +60,30 @@ struct Upkeep: Service {
     }
   }
 
-  private func publishVitals() async {
+  private func publishVitals(_ pace: inout FillPace) async {
     for (name, database) in assembly.databases {
-      guard let vitals = try? await database.vitals() else { continue }
+      guard var vitals = try? await database.vitals() else { continue }
+      vitals.fullIn = pace.fullIn(name, vitals, at: .now)
+      await letGo(name, database)
       telemetry.outboxChanges(database: name).set(Double(vitals.outboxChanges))
       telemetry.captureLagBytes(source: name).set(Double(vitals.retainedBytes))
       telemetry.oldestTransaction(database: name).set(vitals.oldestTransaction.map { $0.age / .seconds(1) } ?? 0)
-      if let safe = vitals.safeBytes { telemetry.slotSafeBytes(database: name).set(Double(safe)) }
+      if let safe = vitals.safeBytes { telemetry.safeBytes(database: name).set(Double(safe)) }
+      telemetry.timeToFull(database: name).set(vitals.fullIn.map { $0 / .seconds(1) } ?? .infinity)
       board[name] = vitals
+    }
+  }
+
+  /// A database that keeps more than its budget for a capture that stands still gets its disk back: what is let go is read
+  /// again later. One that is caught up with frees itself.
+  private func letGo(_ name: String, _ database: any AttachedDatabase) async {
+    guard telemetry.stalls.contains(where: { $0.stage == .capture && $0.name == name }) else { return }
+    do {
+      guard let bytes = try await database.letGo() else { return }
+      logger.warning(
+        "\(name) kept \(bytes) bytes for a capture that stands still, which is more than its budget; let go")
+    } catch {
+      logger.warning("\(name) keeps more than its budget, and it could not be let go: \(error)")
     }
   }
 

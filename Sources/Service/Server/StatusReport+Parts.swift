@@ -56,6 +56,7 @@ extension StatusReport.Source {
       "capture_lag_seconds": .measured(captureLagSeconds), "watermark": .optional(watermark),
       "captured_total": .integer(capturedTotal), "outbox_changes": .optional(outboxChanges),
       "retained_bytes": .optional(retainedBytes), "safe_bytes": .optional(safeBytes),
+      "full_in_seconds": .measured(fullInSeconds),
       "oldest_transaction_seconds": .measured(oldestTransactionSeconds),
       "oldest_transaction_holder": .optional(oldestTransactionHolder),
       "stalled": stalled?.json ?? .null,
@@ -72,6 +73,7 @@ extension StatusReport.Source {
     outboxChanges = members.optional("outbox_changes", \.integerValue)
     retainedBytes = members.optional("retained_bytes", \.integerValue)
     safeBytes = members.optional("safe_bytes", \.integerValue)
+    fullInSeconds = members.optional("full_in_seconds") { Double($0.text) }
     oldestTransactionSeconds = members.optional("oldest_transaction_seconds") { Double($0.text) }
     oldestTransactionHolder = members.optional("oldest_transaction_holder", \.stringValue)
     stalled = try members.object("stalled", StatusReport.Standstill.init(members:))

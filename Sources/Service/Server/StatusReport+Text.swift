@@ -18,7 +18,7 @@ extension StatusReport {
       }
       let heads = ["SOURCE", "KIND", "STATE", "LAG", "OUTBOX", "KEPT", "OLDEST TX"]
       lines += ["", TextTable(heads, rows, numbers: 3).text]
-      lines += sources.compactMap(\.warning).map { TextTable.cut(ShownText.plain($0), to: 80) }
+      lines += sources.flatMap(\.warnings).map { TextTable.cut(ShownText.plain($0), to: 80) }
     }
     if !links.isEmpty {
       let heads = ["LINK", "WAY", "STATE", "PENDING", "LAG", "WAITING", "DELIVERED", "CONFL", "DEAD"]
@@ -68,11 +68,17 @@ extension StatusReport.Source {
   /// A transaction open for so long is worth a word: space behind it cannot be reclaimed.
   private static let longTransaction = 60.0
 
-  fileprivate var warning: String? {
-    guard let seconds = oldestTransactionSeconds, seconds >= Self.longTransaction, let oldestTransactionHolder else {
-      return nil
+  fileprivate var warnings: [String] {
+    var warnings: [String] = []
+    if let seconds = oldestTransactionSeconds, seconds >= Self.longTransaction, let oldestTransactionHolder {
+      warnings.append(
+        "  \(name): \(oldestTransactionHolder) holds a transaction open for \(ShownText.seconds(seconds))")
     }
-    return "  \(name): \(oldestTransactionHolder) holds a transaction open for \(ShownText.seconds(seconds))"
+    if let fullInSeconds {
+      let room = safeBytes.map { ", \(ShownText.bytes($0)) from now" } ?? ""
+      warnings.append("  \(name): lets changes go in about \(ShownText.seconds(fullInSeconds))\(room)")
+    }
+    return warnings
   }
 }
 

@@ -88,6 +88,8 @@ package struct StatusReport: Sendable, Hashable {
     /// What the database keeps for changes that are not in the log yet, and how much more it will keep.
     package var retainedBytes: Int64?
     package var safeBytes: Int64?
+    /// When it lets changes go if it goes on as it does; nil while that is not in sight.
+    package var fullInSeconds: Double?
     package var oldestTransactionSeconds: Double?
     package var oldestTransactionHolder: String?
     package var stalled: Standstill?

@@ -48,7 +48,9 @@ struct Audit {
       for number in numbers.map(\.plainText) {
         print(
           "\(number) deleted: at the shop \(shop.deleted.contains(number)), at the CRM \(crm.deleted.contains(number))")
-        for row in try await scene.shop.rows("SELECT id FROM orders WHERE number = '\(number)'") { print("row \(row)") }
+        for row in try await scene.shop.rows("SELECT id FROM orders WHERE number = '\(number)'") {
+          print(try await scene.tidemark("explain", "orders", row[0]).output)
+        }
       }
     }
   }

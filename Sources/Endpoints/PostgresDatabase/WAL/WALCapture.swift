@@ -129,6 +129,18 @@ actor WALCapture {
     }
   }
 
+  /// Moves the slot past everything that was written until now. The next one who reads finds that it moved: a gap.
+  func letGo() async throws {
+    open = nil
+    let observer = observer
+    try await patiently {
+      try await observer.run { session in
+        let name = PostgresValue.text(try WALSlot.name(session))
+        _ = try session.first("SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())", [name]) { _ in }
+      }
+    }
+  }
+
   /// The server needs a moment to notice that the last reader of a slot is gone, be it after a crash or a farewell.
   private func patiently<Value>(_ body: () async throws -> Value) async throws -> Value {
     for _ in 0..<Self.patience {

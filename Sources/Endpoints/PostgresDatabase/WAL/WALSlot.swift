@@ -9,6 +9,8 @@ struct WALSlot: Sendable {
   let confirmed: LSN
   /// Bytes of WAL that the slot makes the server keep.
   let retainedBytes: Int64
+  /// Bytes of WAL after `confirmed`. The server keeps more: also what transactions that are open need.
+  let unreadBytes: Int64
   /// How many more bytes the server will keep for it; nil where there is no limit.
   let safeBytes: Int64?
   /// Why nothing can be read from it; nil if all is well.
@@ -28,7 +30,8 @@ struct WALSlot: Sendable {
     let name = try name(session)
     return try session.first(
       """
-      SELECT confirmed_flush_lsn, pg_current_wal_lsn() - restart_lsn, safe_wal_size, wal_status, plugin
+      SELECT confirmed_flush_lsn, pg_current_wal_lsn() - restart_lsn, safe_wal_size, wal_status, plugin,
+        pg_current_wal_lsn() - confirmed_flush_lsn
       FROM pg_replication_slots WHERE slot_name = $1
       """, [.text(name)]
     ) { row in
@@ -41,7 +44,7 @@ struct WALSlot: Sendable {
           nil
         }
       return WALSlot(
-        name: name, confirmed: LSN(row.string(0)) ?? .zero, retainedBytes: row.integer(1),
+        name: name, confirmed: LSN(row.string(0)) ?? .zero, retainedBytes: row.integer(1), unreadBytes: row.integer(5),
         safeBytes: row.isNull(2) ? nil : row.integer(2), fault: fault)
     }
   }
