@@ -63,7 +63,7 @@ let embedded: [Target] = [
 ]
 
 let pipeline: [Target] = [
-  room("Pipeline", "Changes", ["JSON"]),
+  room("Pipeline", "Changes", ["JSON", crypto]),
   room("Pipeline", "Log", ["Changes", "JSON", "Migrations", "SQLite"]),
   room("Pipeline", "Polling", ["Changes", "JSON", crypto]),
   room("Pipeline", "Mapping", ["Changes", "JSON"]),

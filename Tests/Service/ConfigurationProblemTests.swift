@@ -136,6 +136,76 @@ struct ConfigurationProblemTests {
       "tables: { customers: { capture: poll, cursr: changed } }",
       [#"4:43: unknown key "cursr" — did you mean "cursor"?"#]
     ),
+    ("tables: { customers: { columns: [email, name], where: \"status <> 'draft'\" } }", []),
+    (
+      "tables: { customers: { columns: [id], except: [a], mask: {} } }",
+      [
+        "4:51: columns says already what is told — use one of columns and except"
+      ]
+    ),
+    (
+      "tables: { customers: { except: [phone, phone], mask: { phone: mask } } }",
+      [
+        #"4:44: "phone" is named twice"#, #"4:60: "phone" is dropped by except — name it once"#,
+      ]
+    ),
+    (
+      "tables: { customers: { columns: [id], mask: { phone: mask, id: drop } } }",
+      [
+        #"4:51: "phone" is not among columns, so nothing of it is told — take it out here"#,
+        #"4:64: "id" is among columns — take it out there: that drops it"#,
+      ]
+    ),
+    (
+      "tables: { customers: { mask: { phone: hsh } } }",
+      [
+        #"4:43: expected one of hash, mask, drop, got "hsh" — did you mean "hash"?"#
+      ]
+    ),
+    (
+      "tables: { customers: { mask: { phone: hash } } }",
+      [
+        #"4:43: a hash needs a key, or everybody could try values out — add mask_key: "${env:NAME}" to the database"#
+      ]
+    ),
+    (
+      "mask_key: \"${env:TOKEN}\", tables: { customers: { mask: { phone: hash } } }",
+      [
+        "4:15: the key is shorter than 16 bytes: it could be found by trying"
+          + " — for example the output of: openssl rand -hex 32"
+      ]
+    ),
+    (
+      "mask_key: abc",
+      [
+        "4:15: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"
+      ]
+    ),
+    (
+      "tables: { customers: { where: \" \" } }",
+      [
+        "4:35: expected a condition in SQL — where: \"status <> 'draft'\""
+      ]
+    ),
+    (
+      "tables: { customers: { mask: { name: drop } } }",
+      [
+        #"4:36: link customers maps "name", which is dropped here — keep it, or take it out of the link's fields"#
+      ]
+    ),
+    (
+      "tables: { customers: { mask: { email: mask } } }",
+      [
+        #"4:36: link customers writes "email" back, so it cannot be masked — use direction: push, or take the mask away"#
+      ]
+    ),
+    (
+      "tables: { customers: { wher: x, every: 5s } }",
+      [
+        "4:26: these settings are for polling — add capture: poll",
+        #"4:28: unknown key "wher" — did you mean "where"?"#,
+      ]
+    ),
     ("captur: auto", [#"4:5: unknown key "captur" — did you mean "capture"?"#]),
   ])
   func `a database is checked`(line: String, expected: [String]) throws {

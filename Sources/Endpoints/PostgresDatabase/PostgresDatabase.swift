@@ -17,10 +17,12 @@ package final class PostgresDatabase: AttachedDatabase {
   package let polling: [String: PollSettings]
   /// The tables that are polled since nothing may be installed.
   let fallen: [String]
+  let restrictions: [String: RowRestriction]
   private let polls: PostgresConnection
   private let outbox: Outbox
   let wal: WALCapture
   private let watch: InstallationWatch
+  private let restrictor: CaptureRestrictor
 
   /// - Parameters:
   ///   - name: the database's name in the configuration.
@@ -31,12 +33,13 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - budget: how many bytes the database may keep for changes that nobody has read; nil: no limit.
   ///   - polling: the tables that are polled whatever `capture` says, and how.
   ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
+  ///   - restrictions: the tables of whose rows not everything is told, and what is.
   ///   - images: the rows told so far; nil where nothing is to be captured.
   /// - Throws: `PostgresError` if the database cannot be reached.
   package init(
     name: String, url: String, tables: [String], capture: CaptureMode = .auto, isLenient: Bool = false,
     budget: Int64? = nil, polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:],
-    images: (any RowImages)? = nil
+    restrictions: [String: RowRestriction] = [:], images: (any RowImages)? = nil
   ) async throws {
     let choice = CaptureChoice(capture)
     self.capture = choice
@@ -63,9 +66,11 @@ package final class PostgresDatabase: AttachedDatabase {
     watch = InstallationWatch(
       source: self.name, tables: rest.filter { more[$0] == nil }, connection: capturing)
     outbox = Outbox(system: name, connection: capturing, watch: watch)
+    self.restrictions = restrictions
+    restrictor = CaptureRestrictor(restrictions, connection: capturing)
     wal = WALCapture(
       source: self.name, system: name, url: url, setup: Self.settings, observer: capturing, watch: watch,
-      images: images)
+      restrictions: restrictions, images: images.map { RestrictedImages($0, restrictions) })
   }
 
   /// The settings of the capture function, so that a row read is the same text as a row captured; and an error instead
@@ -82,6 +87,13 @@ package final class PostgresDatabase: AttachedDatabase {
   /// - Throws: `CaptureGap` where what captures was dropped, disabled or changed since `attach`, or the position is of
   ///   another life of the database; `PostgresError` for what the server says.
   package func next(after position: Position?) async throws -> ChangeBatch {
+    var batch = try await captured(after: position)
+    // Nothing leaves before this.
+    if !restrictions.isEmpty { batch.changes = try await restrictor.told(of: batch.changes) }
+    return batch
+  }
+
+  private func captured(after position: Position?) async throws -> ChangeBatch {
     let installation = try await watch.verified(for: position)
     // Something went unseen before anybody looked: what was read of the tables until now may lack it.
     if position == nil, installation.shed > 0 { throw installation.gap(from: "none", at: name) }
@@ -109,18 +121,32 @@ package final class PostgresDatabase: AttachedDatabase {
   }
 
   package func table(_ name: String) async throws -> any ChangeTarget {
-    let polling = polling[name]
-    let shape = try await reading.run { try TableShape.load(name, polling, $0) }
+    let (polling, restriction) = (polling[name], restrictions[name])
+    let shape = try await reading.run { try TableShape.load(name, polling, restriction, $0) }
     return PostgresTable(name: name, shape: shape, polling: polling, reading: reading, writing: writing)
   }
 
   package func polledTable(_ name: String) -> any PolledTable {
     PostgresPolledTable(
-      endpoint: EndpointName(system: system, name: name), settings: polling[name] ?? PollSettings(), connection: polls)
+      endpoint: EndpointName(system: system, name: name), settings: polling[name] ?? PollSettings(),
+      restriction: restrictions[name], connection: polls)
   }
 
   package func columns(of table: String) async throws -> [String] {
     try await reading.run { try TableShape.load(table, $0).columns.map(\.name) }
+  }
+
+  package func keyColumns(of table: String) async throws -> [String] {
+    let polling = polling[table]
+    return try await reading.run { try TableShape.load(table, polling, $0).key }
+  }
+
+  package func conditionFault(of table: String) async throws -> String? {
+    guard let restriction = restrictions[table], restriction.condition != nil else { return nil }
+    let polling = polling[table]
+    return try await reading.run { session in
+      try RowCondition(restriction, TableShape.load(table, polling, session))?.fault(session)
+    }
   }
 }
 

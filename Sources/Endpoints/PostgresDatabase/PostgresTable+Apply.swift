@@ -31,8 +31,10 @@ extension PostgresTable {
         var phase = PostgresFate.Phase.working
         do {
           try session.execute("BEGIN; " + Self.mark)
-          let writer = RecordWriter(shape: try shape(session), session: session)
-          let outcome = try writer.perform(write)
+          let told = try shape(session)
+          let writer = RecordWriter(shape: told.cut == nil ? told : try wholeShape(session), session: session)
+          var outcome = try writer.perform(write)
+          if let cut = told.cut { outcome = try outcome.told(by: cut) }
           guard case .applied = outcome else { return outcome }
           phase = .committing
           try session.commit()

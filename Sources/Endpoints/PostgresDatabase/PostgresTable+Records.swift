@@ -10,7 +10,7 @@ extension PostgresTable {
       let shape = try shape(session)
       let stamp = try Self.stamp(session)
       let rows = try shape.rows(of: keys, session)
-      return try rows.mapValues { shape.record(try JSONObject(parsing: $0), stamp: stamp) }
+      return try rows.mapValues { try shape.record($0, stamp: stamp) }
     }
   }
 
@@ -26,12 +26,10 @@ extension PostgresTable {
       }
       guard !conditions.isEmpty else { return [] }
       let sql = """
-        SELECT \(shape.image) FROM \(shape.sql) t, \(shape.record(match.names, parameter: 1, as: "m"))
+        SELECT \(shape.image) FROM \(shape.source), \(shape.record(match.names, parameter: 1, as: "m"))
         WHERE \(conditions.joined(separator: " AND ")) LIMIT 2
         """
-      return try session.all(sql, [.utf8(match.bytes)]) {
-        shape.record(try JSONObject(parsing: $0.bytes(0)), stamp: stamp)
-      }
+      return try session.all(sql, [.utf8(match.bytes)]) { try shape.record($0.bytes(0), stamp: stamp) }
     }
   }
 
@@ -48,7 +46,7 @@ extension PostgresTable {
       let shape = try shape(session)
       let stamp = try Self.stamp(session)
       let order = shape.list(shape.key, of: "t")
-      var source = "\(shape.sql) t"
+      var source = shape.source
       var bindings = [PostgresValue.integer(Int64(limit))]
       if let after {
         let last = shape.list(shape.key, of: "k")
@@ -56,9 +54,7 @@ extension PostgresTable {
         bindings.append(.utf8(try shape.keyObject(after).bytes))
       }
       let sql = "SELECT \(shape.image) FROM \(source) ORDER BY \(order) LIMIT $1"
-      let records = try session.all(sql, bindings) {
-        shape.record(try JSONObject(parsing: $0.bytes(0)), stamp: stamp)
-      }
+      let records = try session.all(sql, bindings) { try shape.record($0.bytes(0), stamp: stamp) }
       guard records.count == limit, let last = records.last else { return Chunk(records, next: nil) }
       return Chunk(records, next: Position(epoch: String(shape.oid), place: last.key.encoded))
     }

@@ -9,14 +9,17 @@ package struct PostgresTable: ChangeTarget {
   let oid: Int64
   let shapeName: String
   private let polling: PollSettings?
+  private let restriction: RowRestriction?
   let reading: PostgresConnection
   let writing: PostgresConnection
 
+  /// - Parameter shape: with its restriction, if it has one.
   init(
     name: String, shape: TableShape, polling: PollSettings?, reading: PostgresConnection, writing: PostgresConnection
   ) {
     self.name = name
     self.polling = polling
+    restriction = shape.restriction
     oid = shape.oid
     shapeName = shape.sql
     self.reading = reading
@@ -25,9 +28,14 @@ package struct PostgresTable: ChangeTarget {
 
   /// The table as it is now: columns come and go while the service runs.
   /// - Throws: `EndUnavailable` where the table is gone or not what it was: no record is given up for that.
-  func shape(_ session: PostgresSession) throws -> TableShape {
+  func shape(_ session: PostgresSession) throws -> TableShape { try shape(session, restriction) }
+
+  /// The same, with rows that nobody is told: a write is compared with all that is there.
+  func wholeShape(_ session: PostgresSession) throws -> TableShape { try shape(session, nil) }
+
+  private func shape(_ session: PostgresSession, _ restriction: RowRestriction?) throws -> TableShape {
     do {
-      return try TableShape.load(name, polling, session)
+      return try TableShape.load(name, polling, restriction, session)
     } catch let failure as Failure {
       throw EndUnavailable(failure)
     }
@@ -86,13 +94,14 @@ extension TableShape {
     return JSONObject(zip(self.key, key.values))
   }
 
-  /// The rows that exist among `keys`, as `row` shows them: in full where it is nil.
+  /// The rows that may be told among those of `keys`, as `row` shows them, not masked yet: all that is told of them where
+  /// it is nil.
   func rows(
     of keys: [RecordKey], as row: String? = nil, _ session: PostgresSession
   ) throws -> [RecordKey: [UInt8]] {
     let wanted = try keys.map { JSONValue.object(try keyObject($0)) }
     let sql = """
-      SELECT \(row ?? image) FROM \(self.sql) t
+      SELECT \(row ?? image) FROM \(source)
       JOIN (SELECT DISTINCT * FROM \(recordset(key, parameter: 1, as: "k"))) k ON \(equal(key, "t", "k"))
       """
     let rows = try session.all(sql, [.utf8(JSONValue.array(wanted).bytes)]) { $0.bytes(0) }
@@ -101,6 +110,11 @@ extension TableShape {
 
   /// The key of a row.
   func key(of row: JSONObject) -> RecordKey { RecordKey(key.map { row[$0] ?? .null }) }
+
+  /// - Parameter row: as `image` shows it.
+  func record(_ row: [UInt8], stamp: Stamp) throws -> Record {
+    record(try JSONObject(parsing: try told(row)), stamp: stamp)
+  }
 
   func record(_ row: JSONObject, stamp: Stamp) -> Record { Record(key: key(of: row), fields: row, stamp: stamp) }
 

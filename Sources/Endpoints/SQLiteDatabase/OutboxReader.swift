@@ -11,8 +11,14 @@ struct OutboxTable: Sendable {
   let key: [Int]
   /// Finds the row that stands under a key now.
   let lookup: String
+  /// Places of the columns that the condition of the table's restriction is asked with; nil where there is none, or
+  /// the row was written before one of them was there.
+  let judged: [Int]?
 
-  init(_ captured: Installation.Captured, endpoint: EndpointName) {
+  /// - Parameter judged: the names of those columns.
+  init(_ captured: Installation.Captured, endpoint: EndpointName, judged: [String]? = nil) {
+    let places = judged?.compactMap(captured.columns.firstIndex(of:))
+    self.judged = places?.count == judged?.count ? places : nil
     self.endpoint = endpoint
     labels = CanonicalValue.labels(captured.columns)
     key = captured.keys.compactMap(captured.columns.firstIndex(of:))
@@ -35,12 +41,14 @@ struct OutboxReader {
   static let mostRows = 5_000
   static let mostBytes = 4 << 20
 
-  struct Page {
+  struct Page: Sendable {
     var changes: [Change] = []
     /// Of the last row looked at.
     var through: OutboxPlace
     /// The last of the rows at the very start of the page that cannot be read: of an unknown table or an unknown kind.
     var unreadable: OutboxPlace?
+    /// What conditions are asked with, by the outbox ids of the rows.
+    var judged: [Int64: (table: String, row: [SQLiteValue])] = [:]
   }
 
   /// The changes after `place`, up to the first row that cannot be read.
@@ -66,6 +74,9 @@ struct OutboxReader {
         bytes += change.row.count
         if operation == .displaced {
           displaced.append((page.changes.count, table.key.map { row.value(5 + $0) }, table))
+        }
+        if let judged = table.judged, change.operation != .delete {
+          page.judged[here.id] = (table.endpoint.name, judged.map { row.value(5 + $0) })
         }
         page.changes.append(change)
       }

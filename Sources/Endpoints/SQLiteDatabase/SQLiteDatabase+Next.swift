@@ -46,19 +46,27 @@ extension SQLiteDatabase {
 
   private func read(after position: Position?, asOf instant: ContinuousClock.Instant) async throws -> ChangeBatch {
     let reader = try await current().reader
-    let (file, known, tables, source) = (file, known, tables, name)
-    var (batch, installed, notes) = try await reader.run { session in
+    let (file, known, tables, source, restrictions) = (file, known, tables, name, restrictions)
+    let (read, page, found, notes) = try await reader.run { session in
       try session.waiting(atMost: Self.lockWait) {
         try session.transaction(.deferred) {
           let version = try session.first("PRAGMA main.schema_version") { $0.integer(0) } ?? 0
           let valid = known.flatMap { $0.schemaVersion == version ? $0 : nil }
-          var installed = try valid ?? Self.look(in: session, version, file, tables, source)
+          var installed = try valid ?? Self.look(in: session, version, file, tables, source, restrictions)
           // A repaired installation renews the epoch without changing the schema's version at times.
           installed.epoch = try Self.epoch(file, in: session)
-          let batch = try Self.batch(after: position, installed, instant, source, in: session)
-          return (batch, installed, try LetGoNotes(in: session))
+          let (batch, page) = try Self.batch(after: position, installed, instant, source, in: session)
+          return (batch, page, installed, try LetGoNotes(in: session))
         }
       }
+    }
+    var (batch, installed) = (read, found)
+    if !restrictions.isEmpty {
+      // Nothing leaves before this.
+      let restrictor =
+        if let known = installed.restrictor { known } else { try await Self.restricted(restrictions, tables, reader) }
+      installed.restrictor = restrictor
+      batch.changes = try await restrictor.told(of: page) { try await self.table($0).records($1) }
     }
     self.known = installed
     if !notes.isEmpty, try await take(notes) {
@@ -71,7 +79,7 @@ extension SQLiteDatabase {
   private static func batch(
     after position: Position?, _ installed: Installed, _ instant: ContinuousClock.Instant, _ source: SourceName,
     in session: SQLiteSession
-  ) throws -> ChangeBatch {
+  ) throws -> (ChangeBatch, OutboxReader.Page) {
     let place = try place(position, installed.epoch, source, in: session)
     let page = try installed.outbox.read(after: place, in: session)
     if let unreadable = page.unreadable {
@@ -81,13 +89,15 @@ extension SQLiteDatabase {
         resume: Position(epoch: installed.epoch, place: unreadable.text))
     }
     let isDrained = try page.through == place || page.through.id >= highestStamp(in: session).number
-    return ChangeBatch(
+    let batch = ChangeBatch(
       page.changes, through: Position(epoch: installed.epoch, place: page.through.text),
       completeAsOf: isDrained ? instant : nil)
+    return (batch, page)
   }
 
   private static func look(
-    in session: SQLiteSession, _ version: Int64, _ file: FileIdentity, _ tables: [String], _ source: SourceName
+    in session: SQLiteSession, _ version: Int64, _ file: FileIdentity, _ tables: [String], _ source: SourceName,
+    _ restrictions: [String: RowRestriction]
   ) throws -> Installed {
     let installation = try Installation(in: session)
     if let flaw = try installation.flaw(in: session) {
@@ -95,16 +105,18 @@ extension SQLiteDatabase {
         source: source, reason: "\(flaw); attach again, then a backfill heals what was not seen", resume: nil)
     }
     var names: [String: String] = [:]
+    var judged: [String: [String]] = [:]
     for table in tables {
       let shape = try TableShape(table, in: session)
       guard installation.captured.contains(where: { $0.isActive && $0.name == shape.name }) else {
         throw CaptureGap(source: source, reason: "table \(table) is not captured; attach first", resume: nil)
       }
       names[shape.name] = table
+      judged[shape.name] = restrictions[table].flatMap { $0.judgedColumns(of: shape) }
     }
     let known = installation.captured.map { captured in
       let endpoint = EndpointName(system: source.description, name: names[captured.name] ?? captured.name)
-      return (captured.id, OutboxTable(captured, endpoint: endpoint))
+      return (captured.id, OutboxTable(captured, endpoint: endpoint, judged: judged[captured.name]))
     }
     return Installed(
       schemaVersion: version, epoch: try epoch(file, in: session),

@@ -11,6 +11,7 @@ package actor SQLiteDatabase: AttachedDatabase {
   package nonisolated let name: SourceName
   nonisolated let path: String
   package nonisolated let polling: [String: PollSettings]
+  nonisolated let restrictions: [String: RowRestriction]
   /// The tables that are captured by triggers, as the configuration names them.
   let tables: [String]
   /// How many changes the outbox may hold; nil: no bound.
@@ -33,6 +34,8 @@ package actor SQLiteDatabase: AttachedDatabase {
     var schemaVersion: Int64
     var epoch: String
     var outbox: OutboxReader
+    /// Nil where no table is restricted.
+    var restrictor: CaptureRestrictor?
   }
 
   /// - Parameters:
@@ -41,10 +44,13 @@ package actor SQLiteDatabase: AttachedDatabase {
   ///   - tables: those to be captured, as the configuration names them, with or without `main.`.
   ///   - budget: about how many bytes the outbox may take; nil: no limit.
   ///   - polling: those of them that are polled, and how.
+  ///   - restrictions: the tables of whose rows not everything is told, and what is.
   /// - Throws: `Failure` `sqlite.missing` where there is no file, else `SQLiteError`.
   package init(
-    name: String, path: String, tables: [String], budget: Int64? = nil, polling: [String: PollSettings] = [:]
+    name: String, path: String, tables: [String], budget: Int64? = nil, polling: [String: PollSettings] = [:],
+    restrictions: [String: RowRestriction] = [:]
   ) async throws {
+    self.restrictions = restrictions
     self.name = SourceName(name)
     self.path = path
     self.polling = polling
@@ -81,13 +87,13 @@ package actor SQLiteDatabase: AttachedDatabase {
     let reader = try await current().reader
     let polling = polling[name]
     let shape = try await Self.patiently(reader, .deferred) { try TableShape(name, polling, in: $0) }
-    return SQLiteTable(database: self, shape: shape)
+    return try SQLiteTable(database: self, shape: shape, restrictions[name])
   }
 
   package nonisolated func polledTable(_ name: String) -> any PolledTable {
     SQLitePolledTable(
       endpoint: EndpointName(system: self.name.description, name: name), settings: polling[name] ?? PollSettings(),
-      database: self)
+      restriction: restrictions[name], database: self)
   }
 
   package func columns(of table: String) async throws -> [String] {

@@ -10,6 +10,7 @@ import SQLite
 struct SQLitePolledTable: PolledTable {
   let endpoint: EndpointName
   let settings: PollSettings
+  let restriction: RowRestriction?
   let database: SQLiteDatabase
 
   private static let mostBytes = 4 << 20
@@ -62,7 +63,7 @@ struct SQLitePolledTable: PolledTable {
     try await read { session, shape in
       let (stamp, readAt) = (try highestStamp(in: session), Timestamp.now)
       let names = shape.keyNames.map(quoted(sqliteIdentifier:)).joined(separator: ", ")
-      let sql = "SELECT \(names) FROM \(shape.table) WHERE \(shape.keyCondition)"
+      let sql = "SELECT \(names) FROM \(shape.table) WHERE \(isTold) AND \(shape.keyCondition)"
       let gone = try keys.filter { key in
         // A collation may find a key that is written otherwise: another one to everyone else.
         guard key.values.count == shape.key.count else { return true }
@@ -80,29 +81,35 @@ struct SQLitePolledTable: PolledTable {
     _ session: SQLiteSession
   ) throws -> PolledPage {
     let names = order.map(quoted(sqliteIdentifier:)).joined(separator: ", ")
-    var conditions = [Self.hasKey(shape)]
-    if let cursor { conditions.append(cursor.exists) }
+    // A round sees also the rows that are not told, since they may have become so; a sweep looks for what is gone itself.
+    var conditions = [Self.hasKey(shape), cursor?.exists ?? isTold]
     var bindings: [SQLiteValue] = []
     if let after {
       conditions.append("(\(names)) > (\(after.map { _ in "?" }.joined(separator: ", ")))")
       bindings = try after.map { try shape.column($0.0, $0.1).binding }
     }
     let sql = """
-      SELECT \(shape.columnList), \(cursor?.isMark ?? "1") FROM \(shape.table)
+      SELECT \(shape.columnList), \(cursor?.isMark ?? "1"), coalesce(\(isTold), 0) <> 0 FROM \(shape.table)
       WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(names) LIMIT \(limit)
       """
     let (stamp, readAt) = (try highestStamp(in: session), Timestamp.now)
     let labels = CanonicalValue.labels(shape.columns.map(\.name))
     let cursorPlace = cursor.flatMap { cursor in shape.columns.firstIndex { $0.name == cursor.column } }
+    let cut = try restriction.map {
+      try RowCut($0, columns: shape.columns.map(\.name), key: shape.keyNames, table: shape.name)
+    }
     var rows: [PolledRow] = []
     var bytes = 0
     do {
       try session.rows(sql, bindings) { row in
         guard bytes < Self.mostBytes else { throw Enough() }
+        let isTold = row.integer(shape.columns.count + 1) == 1
+        let image = isTold ? Self.image(row, labels) : []
         let polled = PolledRow(
-          key: RecordKey(shape.key.map { CanonicalValue.json(row.value($0)) }), row: Self.image(row, labels),
+          key: RecordKey(shape.key.map { CanonicalValue.json(row.value($0)) }),
+          row: isTold ? try cut?.told(of: image).row ?? image : [],
           cursor: cursorPlace.map { CanonicalValue.json(row.value($0)) } ?? .null,
-          isMark: row.integer(shape.columns.count) == 1)
+          isMark: row.integer(shape.columns.count) == 1, isTold: isTold)
         bytes += polled.row.count
         rows.append(polled)
       }
@@ -123,6 +130,9 @@ struct SQLitePolledTable: PolledTable {
     writer.raw("}")
     return writer.bytes
   }
+
+  /// SQL that is true for the rows that may be told.
+  private var isTold: String { restriction?.condition.map { "(\($0)\n)" } ?? "1" }
 
   /// Views and old tables may have rows without a key.
   private static func hasKey(_ shape: TableShape) -> String {

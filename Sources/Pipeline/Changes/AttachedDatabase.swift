@@ -33,6 +33,14 @@ package protocol AttachedDatabase: ChangeSource {
   /// - Throws: `Failure` if there is no such table.
   func columns(of table: String) async throws -> [String]
 
+  /// The columns that tell the table's records apart, in key order.
+  /// - Throws: `Failure` if there is no such table, or it has no key.
+  func keyColumns(of table: String) async throws -> [String]
+
+  /// Why the condition of the table's restriction cannot tell its rows, in the database's words; nil if it can, or the
+  /// table has none.
+  func conditionFault(of table: String) async throws -> String?
+
   /// Lets the database forget changes that capture has not read, where it keeps more of them than its budget. What goes
   /// unseen by that shows as a gap.
   /// - Returns: how many bytes it kept; nil where it may keep them.

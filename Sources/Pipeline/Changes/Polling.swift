@@ -74,15 +74,19 @@ package struct PolledRow: Sendable {
   package var isMark: Bool
   /// When the row was changed, where the cursor tells that beyond doubt.
   package var changedAt: Timestamp?
+  /// Whether the table's restriction lets it be told. If not it is gone, and `row` is of no use.
+  package var isTold: Bool
 
   package init(
-    key: RecordKey, row: [UInt8], cursor: JSONValue = .null, isMark: Bool = true, changedAt: Timestamp? = nil
+    key: RecordKey, row: [UInt8], cursor: JSONValue = .null, isMark: Bool = true, changedAt: Timestamp? = nil,
+    isTold: Bool = true
   ) {
     self.key = key
     self.row = row
     self.cursor = cursor
     self.isMark = isMark
     self.changedAt = changedAt
+    self.isTold = isTold
   }
 }
 
@@ -121,13 +125,14 @@ package protocol PolledTable: Sendable {
   func highest() async throws -> CursorMark?
 
   /// Rows after `mark` in the order of cursor and key: at most `limit`, and a few megabytes. Rows whose cursor is null or
-  /// infinite are left out.
+  /// infinite are left out; those that may not be told are among them, so that one that has become such a row is found.
   func changed(after mark: CursorMark?, limit: Int) async throws -> PolledPage
 
-  /// Rows after `key` in the order of keys: at most `limit`, and a few megabytes. Rows without a key are left out.
+  /// Rows after `key` in the order of keys: at most `limit`, and a few megabytes. Rows without a key, and those that may not
+  /// be told, are left out.
   func rows(after key: RecordKey?, limit: Int) async throws -> PolledPage
 
-  /// Those of `keys` that have no row; the page's rows are empty.
+  /// Those of `keys` that have no row that may be told.
   func gone(among keys: [RecordKey]) async throws -> (keys: Set<RecordKey>, stamp: Stamp, readAt: Timestamp)
 }
 

@@ -136,6 +136,11 @@ package actor TablePoller: ChangeSource {
   private struct Found {
     var changes: [Change] = []
     var seen: [SeenRow] = []
+
+    mutating func lose(_ key: RecordKey, of endpoint: EndpointName, _ stamp: Stamp, at moment: Timestamp) {
+      changes.append(Change(.delete, of: endpoint, key: key, stamp: stamp, committedAt: moment))
+      seen.append(SeenRow(key: key, hash: nil))
+    }
   }
 
   /// What is not as it was told.
@@ -145,8 +150,12 @@ package actor TablePoller: ChangeSource {
     for (key, hash) in told?.seen ?? [:] { known[key] = hash }
     var found = Found()
     for row in page.rows {
-      let hash = RowHash(of: row.row)
       let last = known[row.key]
+      guard row.isTold else {
+        if last != nil { found.lose(row.key, of: table.endpoint, page.stamp, at: page.readAt) }
+        continue
+      }
+      let hash = RowHash(of: row.row)
       guard last != hash else { continue }
       let operation: Operation = last != nil ? .update : isBeginning ? .read : .insert
       found.changes.append(
@@ -161,10 +170,11 @@ package actor TablePoller: ChangeSource {
   private func deletes(among keys: [RecordKey]) async throws -> Found {
     guard !keys.isEmpty else { return Found() }
     let (gone, stamp, readAt) = try await table.gone(among: keys)
-    let lost = keys.filter { gone.contains($0) && told?.seen[$0] != .some(nil) }
-    return Found(
-      changes: lost.map { Change(.delete, of: table.endpoint, key: $0, stamp: stamp, committedAt: readAt) },
-      seen: lost.map { SeenRow(key: $0, hash: nil) })
+    var found = Found()
+    for key in keys where gone.contains(key) && told?.seen[key] != .some(nil) {
+      found.lose(key, of: table.endpoint, stamp, at: readAt)
+    }
+    return found
   }
 
   /// Two rows under one key would look like one that changes to and fro without end.

@@ -89,6 +89,15 @@ package final class SQLiteSession {
     return try transform(unsafe SQLiteRow(statement: statement.pointer))
   }
 
+  /// The name of the collation that a column of a table in the main database was declared with; `BINARY` for a view's.
+  package func collation(of column: String, in table: String) -> String {
+    var collation: UnsafePointer<CChar>?
+    let code = unsafe sqlite3_table_column_metadata(
+      handle.pointer, "main", table, column, nil, &collation, nil, nil, nil)
+    guard code == SQLITE_OK, let name = unsafe collation else { return "BINARY" }
+    return unsafe String(cString: name)
+  }
+
   /// Rows changed by the last insert, update or delete, not counting those that triggers changed.
   package var changes: Int { Int(unsafe sqlite3_changes64(handle.pointer)) }
   package var lastInsertRowid: Int64 { unsafe sqlite3_last_insert_rowid(handle.pointer) }

@@ -12,6 +12,11 @@ extension Configuration {
     settings(of: database) { _ in PollSettings() }
   }
 
+  /// The tables of a database of whose rows not everything is told.
+  package func restrictions(of database: DatabaseSettings) -> [String: RowRestriction] {
+    Dictionary(database.tables.compactMap { table in table.restriction.map { (table.name, $0.rows) } }) { $1 }
+  }
+
   private func settings(
     of database: DatabaseSettings, _ poll: (_ table: String) -> PollSettings?
   ) -> [String: PollSettings] {

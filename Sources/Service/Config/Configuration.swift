@@ -53,13 +53,24 @@ package struct DatabaseSettings: Sendable {
   package let place: Place
 }
 
-/// A table that is captured in another way than the rest of its database.
+/// A table that is captured in another way than the rest of its database, or of whose rows not everything is told.
 package struct TableSettings: Sendable {
   /// As links name it.
   package let name: String
-  package let poll: PollSettings
+  /// Nil where the table has none of its own.
+  package let poll: PollSettings?
+  /// Nil where everything is told.
+  package let restriction: TableRestriction?
   /// Where its name is written.
   package let place: Place
+}
+
+/// What of a table's rows may leave the database, and where that is written.
+package struct TableRestriction: Sendable {
+  package let rows: RowRestriction
+  /// Where `columns`, `except` and `mask` name a column.
+  package let columnPlaces: [String: Place]
+  package let conditionPlace: Place?
 }
 
 /// What becomes of the application's statement where a trigger of ours cannot capture it.

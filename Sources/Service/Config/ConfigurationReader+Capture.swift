@@ -27,24 +27,30 @@ extension ConfigurationReader {
   }
 
   /// The tables of a database with settings of their own.
-  func tables(_ value: YAMLValue?, of database: Capture?) -> [TableSettings] {
+  func tables(_ value: YAMLValue?, of database: Capture?, hashing key: RestrictionReader.Key) -> [TableSettings] {
     let tables = value?.named { name, value in
       value.mapping { reader in
         let mode = reader["capture"]
         let isPolled = mode.map { $0.choice(CaptureMode.self) == .poll } ?? (database?.mode == .poll)
+        let hasPolling = Self.pollingKeys.contains { reader[$0] != nil }
         let poll = polling(reader, usual: database?.poll)
+        let restriction = RestrictionReader(key: key).restriction(reader)
         if let mode, !isPolled, mode.node.text.flatMap(CaptureMode.init(rawValue:)) != nil {
           mode.report(
             "config.capture", "a table of its own can only be polled: the others share one order of changes",
             hint: "capture: poll, or set capture of the database")
-        } else if mode == nil, database != nil, !isPolled {
+        } else if mode == nil, database != nil, !isPolled, hasPolling || restriction == nil {
           reader.report("config.capture", "these settings are for polling", hint: "add capture: poll")
         }
-        return name.string().map { TableSettings(name: $0, poll: poll, place: name.place) }
+        return name.string().map {
+          TableSettings(name: $0, poll: isPolled ? poll : nil, restriction: restriction, place: name.place)
+        }
       }
     }
     return tables?.map(\.value) ?? []
   }
+
+  private static let pollingKeys = ["cursor", "key", "every", "overlap", "sweep"]
 
   private func polling(_ reader: YAMLReader, usual: PollSettings?) -> PollSettings {
     let cursor = reader["cursor"]?.string() ?? usual?.cursor

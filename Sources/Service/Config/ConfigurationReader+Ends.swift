@@ -6,7 +6,8 @@ extension ConfigurationReader {
     value.mapping { reader in
       let url = reader.required("url", hint: "\"postgres://…\" or \"sqlite:path\"")
       let capture = capture(reader["capture"])
-      let tables = tables(reader["tables"], of: capture)
+      let key = RestrictionReader.Key(reader["mask_key"], references)
+      let tables = tables(reader["tables"], of: capture, hashing: key)
       let location = url.flatMap { self.location($0) }
       if case .sqlite? = location, capture?.mode == .wal {
         reader["capture"]?.report(

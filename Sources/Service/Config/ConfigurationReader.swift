@@ -39,6 +39,7 @@ struct ConfigurationReader {
     let read = named(links, "a link") { name, value in LinkReader(ends: ends).link(name, value) }
     checkTogether(read)
     refuseUnlinkedTables(root, databases.values, read.values.map(\.settings))
+    checkRestrictions(root, databases.values, read.values.map(\.settings))
     guard let log, let http else { return nil }
     return Configuration(
       file: file, log: log, http: http, databases: databases.values, connectors: connectors.values,

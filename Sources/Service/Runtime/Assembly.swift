@@ -29,11 +29,12 @@ package struct Assembly: Sendable {
     var links: [Link] = []
     for link in configuration.links {
       guard let database = databases[link.table.system], let object = objects[link.object] else { continue }
-      let table = try await database.table(link.table.name)
-      if let missing = try await link.columnFindings(database).first {
+      let missing = try await configuration.columnFindings(of: link, database).first
+      if let missing {
         throw Failure(
           code: "link.column", message: "\(missing.subject): \(missing.message); \(missing.remedy ?? "")")
       }
+      let table = try await database.table(link.table.name)
       links.append(
         Link(
           name: link.name, local: .init(name: link.table, target: table),
@@ -49,15 +50,17 @@ package struct Assembly: Sendable {
     _ database: DatabaseSettings, of configuration: Configuration, tables: [String], images: (any RowImages)? = nil
   ) async throws -> any AttachedDatabase {
     let polling = configuration.polling(of: database)
+    let restrictions = configuration.restrictions(of: database)
     return switch database.location {
     case .sqlite(let path):
       try await SQLiteDatabase(
-        name: database.name, path: path, tables: tables, budget: database.budget, polling: polling)
+        name: database.name, path: path, tables: tables, budget: database.budget, polling: polling,
+        restrictions: restrictions)
     case .postgres(let url):
       try await PostgresDatabase(
         name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
         isLenient: database.onCaptureFailure == .lenient, budget: database.budget, polling: polling,
-        fallback: configuration.fallback(of: database), images: images)
+        fallback: configuration.fallback(of: database), restrictions: restrictions, images: images)
     }
   }
 

@@ -43,7 +43,11 @@ package struct Inspection: Sendable {
       return finding
     }
     guard !findings.contains(where: { $0.severity == .error }) else { return findings }
-    for link in links { findings += try await link.columnFindings(database) }
+    for link in links {
+      for finding in try await configuration.columnFindings(of: link, database) where !findings.contains(finding) {
+        findings.append(finding)
+      }
+    }
     return findings
   }
 

@@ -35,13 +35,18 @@ actor PollScene {
   private let folder = ScratchFolder()
   private var log: ChangeLog
   private var settings: PollSettings
+  private let restrictions: [String: RowRestriction]
   private var poller: TablePoller
   private(set) var position: Position?
   /// Everything told so far, in the order of the log.
   private(set) var told: [Change] = []
 
   /// - Parameter settings: without waits of their own, unless a test is about them.
-  init(_ kind: PolledKind, _ schema: String, table: String = "items", _ settings: PollSettings) async throws {
+  init(
+    _ kind: PolledKind, _ schema: String, table: String = "items", _ settings: PollSettings,
+    restriction: RowRestriction? = nil
+  ) async throws {
+    restrictions = restriction.map { [table: $0] } ?? [:]
     self.kind = kind
     self.table = table
     self.settings = settings
@@ -55,7 +60,7 @@ actor PollScene {
     }
     log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
     try await Self.execute(schema, application)
-    poller = try await Self.poller(application, table, settings, log)
+    poller = try await Self.poller(application, table, settings, restrictions, log)
   }
 
   /// Polled without pauses; sweeps only when asked for, unless `sweep` says otherwise.
@@ -71,20 +76,25 @@ actor PollScene {
   }
 
   private static func database(
-    _ application: Application, _ table: String, _ settings: PollSettings
+    _ application: Application, _ table: String, _ settings: PollSettings, _ restrictions: [String: RowRestriction]
   ) async throws -> any AttachedDatabase {
     switch application {
     case .sqlite(_, let path):
-      try await SQLiteDatabase(name: "shop", path: path, tables: [table], polling: [table: settings])
+      try await SQLiteDatabase(
+        name: "shop", path: path, tables: [table], polling: [table: settings], restrictions: restrictions)
     case .postgres(_, let url):
-      try await PostgresDatabase(name: "shop", url: url, tables: [table], capture: .poll, polling: [table: settings])
+      try await PostgresDatabase(
+        name: "shop", url: url, tables: [table], capture: .poll, polling: [table: settings],
+        restrictions: restrictions)
     }
   }
 
   private static func poller(
-    _ application: Application, _ table: String, _ settings: PollSettings, _ log: ChangeLog
+    _ application: Application, _ table: String, _ settings: PollSettings, _ restrictions: [String: RowRestriction],
+    _ log: ChangeLog
   ) async throws -> TablePoller {
-    TablePoller(try await database(application, table, settings).polledTable(table), settings, seen: log)
+    let database = try await database(application, table, settings, restrictions)
+    return TablePoller(database.polledTable(table), settings, seen: log)
   }
 
   // MARK: - The application
@@ -117,7 +127,7 @@ actor PollScene {
 
   /// What the table holds, read as an end of a link is read.
   func contents() async throws -> [RecordKey: JSONObject] {
-    let target = try await Self.database(application, table, settings).table(table)
+    let target = try await Self.database(application, table, settings, restrictions).table(table)
     var contents: [RecordKey: JSONObject] = [:]
     var place: Position?
     repeat {
@@ -135,7 +145,7 @@ actor PollScene {
   /// A new process: what the log holds is all that is left.
   func restart(_ settings: PollSettings? = nil) async throws {
     self.settings = settings ?? self.settings
-    poller = try await Self.poller(application, table, self.settings, log)
+    poller = try await Self.poller(application, table, self.settings, restrictions, log)
     position = try await log.captureWatermark(of: SourceName("shop.\(table)"))
   }
 
@@ -182,10 +192,10 @@ actor PollScene {
   func sweep() async throws {
     let usual = settings
     settings.sweep = .zero
-    poller = try await Self.poller(application, table, settings, log)
+    poller = try await Self.poller(application, table, settings, restrictions, log)
     try await turns { state, start in state.sweptAt.map { $0 >= start } ?? false }
     settings = usual
-    poller = try await Self.poller(application, table, settings, log)
+    poller = try await Self.poller(application, table, settings, restrictions, log)
   }
 
   private func turns(until isOver: (PollState, Timestamp) -> Bool) async throws {

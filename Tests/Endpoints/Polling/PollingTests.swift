@@ -57,6 +57,37 @@ import Testing
   }
 
   @Test(arguments: PolledKind.allCases)
+  func `A row that leaves the condition is gone with the next round, and only what may be told is`(
+    kind: PolledKind
+  ) async throws {
+    let restriction = RowRestriction(.except(["version"]), masks: ["changed": .fixed], condition: "name <> 'draft'")
+    let scene = try await PollScene(
+      kind, Self.items(kind), PollScene.hurried(cursor: "version"), restriction: restriction)
+    try await scene.execute(
+      "INSERT INTO items (id, name, changed, version) VALUES (1, 'a', \(kind.now), 1), (2, 'draft', NULL, 2)")
+    try await scene.begin()
+    #expect(await scene.news() == ["read 1"])
+    try await scene.execute("UPDATE items SET name = 'draft', version = 3 WHERE id = 1")
+    try await scene.execute("UPDATE items SET name = 'b', version = 4 WHERE id = 2")
+    try await scene.execute("INSERT INTO items (id, name, version) VALUES (3, 'draft', 5), (4, NULL, 6)")
+    try await scene.round()
+    #expect(await scene.news(since: 1).sorted() == ["delete 1", "insert 2"])
+    try await scene.execute("UPDATE items SET name = 'draft' WHERE id = 2")
+    try await scene.sweep()
+    #expect(await scene.news(since: 3) == ["delete 2"])
+    try await scene.execute("UPDATE items SET name = 'c', version = 7 WHERE id = 1")
+    for _ in 0..<2 {
+      try await scene.round()
+      try await scene.sweep()
+      try await scene.restart()
+    }
+    #expect(await scene.news(since: 4) == ["insert 1"])
+    #expect(try await scene.replayed == scene.contents())
+    #expect(await scene.told.compactMap(\.object).map { $0["changed"] } == ["***", .null, "***"])
+    #expect(await scene.told.allSatisfy { $0.object?["version"] == nil })
+  }
+
+  @Test(arguments: PolledKind.allCases)
   func `Deletes are found by the sweep, those of a time without Tidemark too`(kind: PolledKind) async throws {
     let scene = try await PollScene(kind, Self.items(kind), PollScene.hurried(cursor: nil))
     try await scene.execute(

@@ -1,4 +1,5 @@
 import Changes
+import JSON
 import Postgres
 import PostgresDatabase
 import Support
@@ -42,11 +43,71 @@ struct OneRowTests {
     #expect(Set(left.map { "\($0.key)" }) == Self.survivors(decoded))
   }
 
+  @Test(arguments: 0..<4)
+  func `Invariant 10: a restricted table is the same bytes told by triggers, the WAL, polling and reads`(
+    _ number: Int
+  ) async throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("OneRowTests seed \(seed)")
+    var random = SeededNumbers(state: seed)
+    let (statements, made) = GeneratedType.made(12, &random)
+    let columns = Array((GeneratedType.builtIn + [.hstore] + made).shuffled(using: &random).prefix(9))
+    let names = GeneratedType.distinctNames(columns.count, &random)
+    let list = zip(names, columns).map { ", \(quoted(postgresIdentifier: $0)) \($1.sql)" }.joined()
+    let schema =
+      "CREATE EXTENSION hstore; " + statements.joined(separator: "; ")
+      + "; CREATE TABLE rows (k1 int, k2 text, pad text\(list), PRIMARY KEY (k2, k1))"
+    let hash = Mask.hash(MaskKey("a key of a test, long enough"))
+    let told = number % 2 == 0 ? RowRestriction.Choice.except([names[0], "pad"]) : .only(["pad"] + names.dropFirst())
+    let restriction = RowRestriction(
+      told, masks: [names[1]: hash, names[2]: .fixed, names[3]: hash], condition: "pad <> 'bbb' AND k1 % 5 <> 1 -- not")
+    let triggers = try await PostgresScene(schema, tables: ["rows"], restrictions: ["rows": restriction])
+    let wal = try await PostgresScene(schema, tables: ["rows"], capture: .wal, restrictions: ["rows": restriction])
+    let workload = Workload(names, columns, longest: 3, &random)
+    for scene in [triggers, wal] { try await workload.run(on: scene) }
+    let (expected, found) = (Self.lives(try await triggers.drain().changes), Self.lives(try await Self.decoded(wal)))
+    #expect(expected.count > 5)
+    #expect(Set(expected.keys) == Set(found.keys), "seed \(seed)")
+    for (key, life) in expected where life != found[key] {
+      Issue.record("seed \(seed), \(key), \(columns.map(\.sql))\ntriggers \(life)\nWAL \(found[key] ?? [])")
+    }
+    #expect(expected.values.joined().allSatisfy { !$0.contains("bbb") })
+    let polled = try await PostgresDatabase(
+      name: "shop", url: wal.url, tables: ["rows"], capture: .poll, polling: ["rows": PollSettings()],
+      restrictions: ["rows": restriction]
+    ).polledTable("rows").rows(after: nil, limit: 10_000).rows
+    let left = expected.compactMapValues { $0.last == "gone" ? nil : $0.last }
+    #expect(
+      Dictionary(polled.map { ("\($0.key)", String(decoding: $0.row, as: UTF8.self)) }) { $1 } == left, "seed \(seed)")
+    let read = try await wal.database.table("rows").chunk(from: nil, limit: 10_000).records
+    #expect(read.count == left.count)
+    for record in read {
+      #expect(try JSONObject(parsing: Array((left["\(record.key)"] ?? "{}").utf8)) == record.fields, "seed \(seed)")
+    }
+  }
+
+  /// What each record went through, as far as it was one: where the WAL does not tell whether a row was one before, it is told
+  /// gone to be sure.
+  private static func lives(_ changes: [Change]) -> [String: [String]] {
+    var lives: [String: [String]] = [:]
+    for change in changes {
+      let key = "\(change.key)"
+      if change.operation != .delete {
+        lives[key, default: []].append(String(decoding: change.row, as: UTF8.self))
+      } else {
+        #expect(change.row.isEmpty)
+        if let last = lives[key]?.last, last != "gone" { lives[key]?.append("gone") }
+      }
+    }
+    return lives
+  }
+
   /// Everything the WAL tells, with what was told before at hand, as the log has it.
   private static func decoded(_ scene: PostgresScene) async throws -> [Change] {
     let images = ToldRows()
     let reader = try await PostgresDatabase(
-      name: "shop", url: scene.url, tables: scene.tables, capture: .wal, images: images)
+      name: "shop", url: scene.url, tables: scene.tables, capture: .wal, restrictions: scene.restrictions,
+      images: images)
     var changes: [Change] = []
     var position: Position?
     while true {
@@ -95,17 +156,18 @@ private struct Workload: Sendable {
 
   private var transactions: [[Step]] = []
 
-  init(_ names: [String], _ columns: [GeneratedType], _ random: inout SeededNumbers) {
+  /// - Parameter longest: of `pad`.
+  init(_ names: [String], _ columns: [GeneratedType], longest: Int = 2500, _ random: inout SeededNumbers) {
     for _ in 0..<60 {
       var steps = [Step(sql: "BEGIN")]
-      for _ in 0...random.below(4) { steps += Self.steps(names, columns, &random) }
+      for _ in 0...random.below(4) { steps += Self.steps(names, columns, longest, &random) }
       steps.append(Step(sql: random.chance(5) ? "ROLLBACK" : "COMMIT"))
       transactions.append(steps)
     }
   }
 
   private static func steps(
-    _ names: [String], _ columns: [GeneratedType], _ random: inout SeededNumbers
+    _ names: [String], _ columns: [GeneratedType], _ longest: Int, _ random: inout SeededNumbers
   ) -> [Step] {
     let key: [PostgresValue] = [.integer(Int64(random.below(12))), .text(random.pick(["a", "b", "ü\"x"]))]
     let here = "WHERE k1 = $1 AND k2 = $2"
@@ -114,7 +176,8 @@ private struct Workload: Sendable {
       let values = columns.map { random.chance(8) ? PostgresValue.null : .text($0.value(&random)) }
       let list = names.map { ", \(quoted(postgresIdentifier: $0))" }.joined()
       let parameters = names.indices.map { ", $\($0 + 4)" }.joined()
-      let pad = PostgresValue.text(String(repeating: random.pick(["a", "b", "c"]), count: random.chance(3) ? 2500 : 3))
+      let pad = PostgresValue.text(
+        String(repeating: random.pick(["a", "b", "c"]), count: random.chance(3) ? longest : 3))
       return [
         Step(
           sql: "INSERT INTO rows (k1, k2, pad\(list)) VALUES ($1, $2, $3\(parameters))"

@@ -11,17 +11,23 @@ struct PostgresScene {
   let database: PostgresDatabase
   let tables: [String]
   let capture: CaptureMode
+  let restrictions: [String: RowRestriction]
 
-  /// - Parameter schema: what the application has made before Tidemark comes.
+  /// - Parameters:
+  ///   - schema: what the application has made before Tidemark comes.
+  ///   - restrictions: what of the tables' rows may be told.
   init(
-    _ schema: String, tables: [String], capture: CaptureMode = .trigger, attached: Bool = true
+    _ schema: String, tables: [String], capture: CaptureMode = .trigger, attached: Bool = true,
+    restrictions: [String: RowRestriction] = [:]
   ) async throws {
+    self.restrictions = restrictions
     url = try await ScratchPostgres.database()
     application = PostgresConnection(url: url)
     self.tables = tables
     self.capture = capture
     try await application.run { try $0.execute(schema) }
-    database = try await PostgresDatabase(name: "shop", url: url, tables: tables, capture: capture)
+    database = try await PostgresDatabase(
+      name: "shop", url: url, tables: tables, capture: capture, restrictions: restrictions)
     if attached { try await database.attach(tables) }
   }
 
@@ -36,7 +42,8 @@ struct PostgresScene {
 
   /// The endpoint as a service that has just been started has it.
   func reader() async throws -> PostgresDatabase {
-    try await PostgresDatabase(name: "shop", url: url, tables: tables, capture: capture)
+    try await PostgresDatabase(
+      name: "shop", url: url, tables: tables, capture: capture, restrictions: restrictions)
   }
 
   /// Everything captured after `position`, released as it is read.

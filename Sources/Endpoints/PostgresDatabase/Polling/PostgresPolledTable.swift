@@ -6,6 +6,7 @@ import Postgres
 struct PostgresPolledTable: PolledTable {
   let endpoint: EndpointName
   let settings: PollSettings
+  let restriction: RowRestriction?
   let connection: PostgresConnection
 
   private static let mostBytes: Int64 = 4 << 20
@@ -97,13 +98,18 @@ struct PostgresPolledTable: PolledTable {
       conditions.append("(\(places)) > (\(last))")
       bindings.append(.utf8(after.bytes))
     }
+    // A round sees also the rows that are not told, since they may have become so; a sweep looks for what is gone itself.
+    let isTold = cursor == nil ? "true" : shape.restriction?.condition.map { "(\($0)\n) IS TRUE" } ?? "true"
+    let image = isTold == "true" ? shape.image : "(CASE WHEN \(isTold) THEN \(shape.image) ELSE '{}' END)"
     // Rows are read in order and counted as they come: the last one is the first that passes the limit of bytes.
     let sql = """
-      SELECT key, image, cursor, is_mark, changed_at, running FROM (
+      SELECT key, image, cursor, is_mark, changed_at, running, is_told FROM (
         SELECT r.*, sum(octet_length(r.image)) OVER (ROWS UNBOUNDED PRECEDING) AS running FROM (
-          SELECT \(Self.key(shape)) AS key, \(shape.image)::text AS image, \(cursor?.json ?? "'null'") AS cursor,
-            \(cursor?.isMark ?? "true") AS is_mark, \(cursor?.changedAt ?? "NULL::bigint") AS changed_at
-          FROM \(shape.sql) t WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(places) LIMIT $1) r) page
+          SELECT \(Self.key(shape)) AS key, \(image)::text AS image, \(cursor?.json ?? "'null'") AS cursor,
+            \(cursor?.isMark ?? "true") AS is_mark, \(cursor?.changedAt ?? "NULL::bigint") AS changed_at,
+            \(isTold) AS is_told
+          FROM \(cursor == nil ? shape.source : "\(shape.sql) t")
+          WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(places) LIMIT $1) r) page
       WHERE running - octet_length(image) < $2
       """
     let (stamp, readAt) = try Self.moment(session)
@@ -111,8 +117,9 @@ struct PostgresPolledTable: PolledTable {
     let rows = try session.all(sql, bindings) { row in
       bytes = row.integer(5)
       return PolledRow(
-        key: try RecordKey(encoded: row.string(0)), row: row.bytes(1), cursor: try JSONValue(parsing: row.bytes(2)),
-        isMark: row.bool(3), changedAt: row.isNull(4) ? nil : Timestamp(microseconds: row.integer(4)))
+        key: try RecordKey(encoded: row.string(0)), row: try shape.told(row.bytes(1)),
+        cursor: try JSONValue(parsing: row.bytes(2)), isMark: row.bool(3),
+        changedAt: row.isNull(4) ? nil : Timestamp(microseconds: row.integer(4)), isTold: row.bool(6))
     }
     return PolledPage(rows, isLast: rows.count < limit && bytes < Self.mostBytes, stamp: stamp, readAt: readAt)
   }
@@ -147,7 +154,7 @@ struct PostgresPolledTable: PolledTable {
   }
 
   private func shape(_ session: PostgresSession) throws -> TableShape {
-    try TableShape.load(endpoint.name, settings, session)
+    try TableShape.load(endpoint.name, settings, restriction, session)
   }
 
   private func read<Result: Sendable>(

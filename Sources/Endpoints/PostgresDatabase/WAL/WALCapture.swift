@@ -9,6 +9,7 @@ actor WALCapture {
   private let setup: String
   private let observer: PostgresConnection
   private let watch: InstallationWatch
+  private let restrictions: [String: RowRestriction]
   private let images: (any RowImages)?
   private var open: Open?
 
@@ -32,7 +33,7 @@ actor WALCapture {
   /// - Parameter observer: a connection for statements, its own.
   init(
     source: SourceName, system: String, url: String, setup: String, observer: PostgresConnection,
-    watch: InstallationWatch, images: (any RowImages)?
+    watch: InstallationWatch, restrictions: [String: RowRestriction], images: (any RowImages)?
   ) {
     self.source = source
     self.system = system
@@ -40,6 +41,7 @@ actor WALCapture {
     self.setup = setup
     self.observer = observer
     self.watch = watch
+    self.restrictions = restrictions
     self.images = images
   }
 
@@ -62,7 +64,8 @@ actor WALCapture {
       let turn = try await current.reader.turn(until: deadline)
       if let unknown = turn.unknown {
         let endpoint = names[Int64(unknown.oid)]
-        current.reader.learn(try await observer.run { try WALRelation(unknown, endpoint, $0) })
+        let restriction = endpoint.flatMap { restrictions[$0.name] }
+        current.reader.learn(try await observer.run { try WALRelation(unknown, endpoint, restriction, $0) })
       }
       guard !turn.changes.isEmpty || turn.completeAsOf != nil || deadline <= .now else { continue }
       let changes = try await complete(turn, before: current.before)

@@ -15,10 +15,16 @@ struct WALRelation: Sendable {
   private let canonical: CanonicalRow
   /// Places of the primary key's columns, in key order.
   private let key: [Int]
+  /// Columns that nobody needs, by their places: they are neither written nor looked up.
+  private let needless: [Int]
 
-  /// - Parameter endpoint: nil for a table that no link is interested in.
+  /// - Parameters:
+  ///   - endpoint: nil for a table that no link is interested in.
+  ///   - restriction: what of its rows is told; nil: all.
   /// - Throws: `Failure` where the key's columns are not among those told; `PostgresError`.
-  init(_ message: RelationMessage, _ endpoint: EndpointName?, _ session: PostgresSession) throws {
+  init(
+    _ message: RelationMessage, _ endpoint: EndpointName?, _ restriction: RowRestriction?, _ session: PostgresSession
+  ) throws {
     self.endpoint = endpoint
     oid = Int64(message.oid)
     told = message.columns.count
@@ -28,6 +34,8 @@ struct WALRelation: Sendable {
     canonical = CanonicalRow(zip(columns, types).map { (name: $0.name, type: $1) })
     let names = try session.all("SELECT unnest(tidemark.key_columns($1))", [.integer(oid)]) { $0.string(0) }
     key = names.compactMap { name in message.columns.firstIndex { $0.name == name } }
+    let needed = columns.map { restriction?.needs($0.name, key: names) ?? true }
+    needless = needed.indices.filter { !needed[$0] }
     guard endpoint == nil || (!key.isEmpty && key.count == names.count) else {
       throw Failure(
         code: "wal.key",
@@ -58,7 +66,7 @@ struct WALRelation: Sendable {
     guard values.fields.count == told else { throw .unreadable }
     var missing: [Int] = []
     for index in 0..<told { if case .absent = values.fields[index] { missing.append(index) } }
-    guard !isTold || !canonical.unsupportedColumns.isEmpty else {
+    guard !isTold || !canonical.unsupportedColumns.isEmpty || !needless.isEmpty else {
       let (row, isWhole) = write(values.fields, message)
       // A text that is not of its column's type: the type has changed since. All of the row is looked up.
       return (row, isWhole ? missing : Array(0..<told))
@@ -71,8 +79,9 @@ struct WALRelation: Sendable {
         missing.append(index)
       }
     }
+    for index in needless { fields[index] = .absent }
     let (row, isWhole) = write(fields, message)
-    return (row, isWhole ? missing : Array(fields.indices))
+    return (row, (isWhole ? missing : Array(fields.indices)).filter { !needless.contains($0) })
   }
 
   private func padded(_ values: TuplePlaces) -> [CanonicalRow.Field] {
