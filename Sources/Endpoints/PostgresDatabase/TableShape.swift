@@ -1,5 +1,4 @@
 import Changes
-import JSON
 import Postgres
 
 /// A table as the catalogue describes it: what statements about it are made from.
@@ -42,9 +41,10 @@ struct TableShape: Sendable {
   /// Whether the WAL tells of every row that is changed or gone by its primary key at least.
   var isIdentifiedInWAL: Bool
 
-  /// Of its rows, what may leave it; nil where all may.
-  var cut: RowCut?
+  /// What may leave it of its rows; nil where all may.
   var restriction: RowRestriction?
+  /// The same, made ready for its columns.
+  var cut: RowCut?
 
   /// A row as JSON, of the table called `t`: all of it that the role may select and that is told. Values are masked
   /// afterwards; see `told`.
@@ -52,16 +52,6 @@ struct TableShape: Sendable {
     let readable = columns.filter { $0.isReadable && restriction?.tells($0.name, key: key) ?? true }.map(\.name)
     if readable.count == columns.count { return "to_jsonb(t.*)" }
     return "(SELECT to_jsonb(r) FROM (SELECT \(list(readable, of: "t"))) r)"
-  }
-
-  /// What is told of a row.
-  func told(_ row: [UInt8]) throws(JSONError) -> [UInt8] { try cut?.told(of: row).row ?? row }
-
-  /// The rows that may be told, as a row source called `t`.
-  var source: String {
-    guard let condition = restriction?.condition else { return "\(sql) t" }
-    let readable = list(columns.filter(\.isReadable).map(\.name), of: "t")
-    return "(SELECT \(readable) FROM \(sql) t WHERE (\(condition)\n)) t"
   }
 
   /// Qualified and quoted for SQL text.
@@ -77,23 +67,9 @@ struct TableShape: Sendable {
     return shape
   }
 
-  /// The table that an end of a link is made of.
-  /// - Parameters:
-  ///   - polling: how it is polled, if it is; then it may be a view, whose key the settings name.
-  ///   - restriction: what of its rows is told; nil: all.
-  /// - Throws: `Failure` with advice if there is no such table, or its records cannot be told apart or captured, or the
-  ///   restriction does not fit it.
-  static func load(
-    _ name: String, _ polling: PollSettings?, _ restriction: RowRestriction?, _ session: PostgresSession
-  ) throws -> TableShape {
-    var shape = try load(name, polling, session)
-    guard let restriction else { return shape }
-    shape.restriction = restriction
-    shape.cut = try RowCut(restriction, columns: shape.columns.map(\.name), key: shape.key, table: shape.sql)
-    return shape
-  }
-
-  /// All of it.
+  /// The table that an end of a link is made of, all of it.
+  /// - Parameter polling: how it is polled, if it is; then it may be a view, whose key the settings name.
+  /// - Throws: `Failure` with advice if there is no such table, or its records cannot be told apart or captured.
   static func load(_ name: String, _ polling: PollSettings?, _ session: PostgresSession) throws -> TableShape {
     var shape = try load(name, session)
     guard let polling else {
