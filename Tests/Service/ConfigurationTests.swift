@@ -105,6 +105,32 @@ struct ConfigurationTests {
     #expect(links[1].objectPlace.line == 22)
   }
 
+  @Test func `what of a table may leave the database is read`() throws {
+    let read = try load(
+      """
+      databases:
+        shop:
+          url: sqlite:shop.db
+          mask_key: "${file:key}"
+          tables:
+            customers: { mask: { email: hash, phone: drop }, except: [notes], where: "status <> 'draft'" }
+            orders: { columns: [number, total], mask: { total: mask }, capture: poll, cursor: number }
+      connectors: { crm: { use: sandbox } }
+      links:
+        customers: { table: shop.customers, object: crm.contacts, direction: push, key: { email: email }, fields: { name: name } }
+        orders: { table: shop.orders, object: crm.orders, direction: push, key: { number: number }, fields: { total: total } }
+      """, files: ["key": "0123456789abcdef"])
+    let shop = read.databases[0]
+    let restrictions = read.restrictions(of: shop)
+    let hash = Mask.hash(MaskKey("0123456789abcdef"))
+    #expect(
+      restrictions["customers"]
+        == RowRestriction(.except(["notes", "phone"]), masks: ["email": hash], condition: "status <> 'draft'"))
+    #expect(restrictions["orders"] == RowRestriction(.only(["number", "total"]), masks: ["total": .fixed]))
+    #expect(Array(read.polling(of: shop).keys) == ["orders"])
+    #expect(shop.tables[0].restriction?.columnPlaces["phone"]?.line == 6)
+  }
+
   @Test func `a table is polled as its database says, unless it says otherwise`() throws {
     let read = try load(
       """
