@@ -52,7 +52,10 @@ extension SystemTests {
       #expect(try await scene.tidemark("check").status == 0)
       #expect(try await scene.tidemark("attach").status == 0)
       let service = try await scene.run()
-      try await eventually("the rows that were there arrive") { try await Self.cities(scene).contains("Seen") }
+      // Until then a row may arrive by the backfill alone, and what polling has not told it does not miss at once.
+      try await eventually("the rows that were there arrive") {
+        try await Self.cities(scene).contains("Seen") && service.errorText.contains("is done")
+      }
       try await scene.shop.execute(
         "INSERT INTO customers (id, name, email, phone, city) VALUES (60, 'canary-name', 'canary-3@x.example', '\(long)', 'Other')",
         "UPDATE customers SET phone = 'canary-phone', city = 'Changed' WHERE id = 50",
@@ -64,13 +67,13 @@ extension SystemTests {
         "UPDATE customers SET city = 'Entered' WHERE id = 51", "DELETE FROM customers WHERE id = 61")
       try await eventually("one leaves and one enters") {
         let cities = try await Self.cities(scene)
-        return cities.contains("Entered") && !cities.contains("Other")
+        let count = try await scene.crm.records("contacts").count
+        return cities.contains("Entered") && !cities.contains("Other") && count == 8
       }
       let entered = try #require(try await scene.crm.record("contacts", where: "city", is: "Entered"))
       #expect(entered["name"] == "***")
       #expect(entered["email"]?.stringValue?.count == 64)
       #expect(try await scene.crm.records("contacts").values.allSatisfy { !$0.text.contains("canary") })
-      #expect(try await scene.crm.records("contacts").count == 8)
       service.signal(SIGTERM)
       #expect(await service.ending().status == 0)
       let verified = try await scene.tidemark("verify")
