@@ -51,8 +51,8 @@ struct ConfigurationProblemTests {
     #expect(try problems(file(database: "budget: 10GB")) == [])
     #expect(
       try problems(file(database: "budget: 10 GiB"))
-        == [#"4:17: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])
-    #expect(try problems(file(database: "budget: 5kB")) == [#"4:17: expected at least 1000000 bytes, got "5kB""#])
+        == [#"4:13: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])
+    #expect(try problems(file(database: "budget: 5kB")) == [#"4:13: expected at least 1000000 bytes, got "5kB""#])
   }
 
   @Test func `an empty file is told what it needs`() throws {

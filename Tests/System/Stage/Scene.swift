@@ -110,10 +110,15 @@ struct Scene: Sendable {
       "contacts", ["name": "Marker", "email": .string("\(mark)@crm.example"), "credit_limit": 0])
     _ = try await crm.create(
       "orders", ["number": .string(mark), "contact_id": .string(contact), "total": 1, "status": "open"])
-    try await eventually("the markers arrive", within: limit) {
-      let isPushed = try await crm.record("contacts", where: "email", is: .string("\(mark)@shop.example")) != nil
-      let isPulled = try await shop.value("SELECT id FROM orders WHERE number = '\(mark)'") != nil
-      return isPushed && isPulled
+    do {
+      try await eventually("the markers arrive", within: limit) {
+        let isPushed = try await crm.record("contacts", where: "email", is: .string("\(mark)@shop.example")) != nil
+        let isPulled = try await shop.value("SELECT id FROM orders WHERE number = '\(mark)'") != nil
+        return isPushed && isPulled
+      }
+    } catch {
+      print(try await tidemark("status").output)
+      throw error
     }
   }
 }
