@@ -56,7 +56,8 @@ package struct Assembly: Sendable {
     case .postgres(let url):
       try await PostgresDatabase(
         name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
-        isLenient: database.onCaptureFailure == .lenient, budget: database.budget, polling: polling,
+        isLenient: database.onCaptureFailure == .lenient, isNotified: database.notify, budget: database.budget,
+        polling: polling,
         fallback: configuration.fallback(of: database), images: images)
     }
   }
