@@ -26,7 +26,7 @@ struct PollStateTests {
   private static func begun() -> PollState {
     var state = PollState()
     state.begin(settings, highest: mark(1), at: at(0))
-    state.read(sweep: page([]), at: at(0))
+    state.read(sweep: page([]), settings, at: at(0))
     state.checked(through: nil)
     return state
   }
@@ -69,7 +69,7 @@ struct PollStateTests {
     #expect(!state.owesSweep)
     Self.round(&state, at: 15, writers: [], reads: [])
     #expect(state.step(at: Self.at(15), Self.settings) == .rows(after: nil))
-    state.read(sweep: Self.page([1], isLast: false), at: Self.at(15))
+    state.read(sweep: Self.page([1], isLast: false), Self.settings, at: Self.at(15))
     #expect(!state.owesSweep && state.late == nil)
     #expect(state.step(at: Self.at(15), Self.settings) == .rows(after: RecordKey(1)))
   }
@@ -93,7 +93,7 @@ struct PollStateTests {
     #expect(state.step(at: Self.at(0), settings) == .begin)
     state.begin(settings, highest: nil, at: Self.at(0))
     #expect(state.step(at: Self.at(0), settings) == .rows(after: nil))
-    state.read(sweep: Self.page([]), at: Self.at(1))
+    state.read(sweep: Self.page([]), Self.settings, at: Self.at(1))
     #expect(state.step(at: Self.at(1), settings) == .keys(after: nil))
     state.checked(through: nil)
     #expect(state.step(at: Self.at(20), settings) == .rest(.seconds(40)))
@@ -105,7 +105,7 @@ struct PollStateTests {
     Self.round(&state, at: 1000, writers: [], reads: [5])
     #expect(
       state.step(at: Self.at(3), Self.settings) == .rows(after: nil), "it is the sweep's turn, which was in the future")
-    state.read(sweep: Self.page([]), at: Self.at(3))
+    state.read(sweep: Self.page([]), Self.settings, at: Self.at(3))
     state.checked(through: nil)
     #expect(state.step(at: Self.at(3), Self.settings) == .beginRound)
     for second in [3, 13] as [Int64] { Self.round(&state, at: second, writers: [], reads: [5]) }
@@ -132,7 +132,15 @@ struct PollStateTests {
       case .begin: state.begin(Self.settings, highest: seed.isMultiple(of: 2) ? nil : Self.mark(0), at: Self.at(now))
       case .beginRound: state.beginRound(numbers.next().isMultiple(of: 3) ? ["1"] : [], Self.settings, at: Self.at(now))
       case .page: state.read(round: Self.page([now], isLast: numbers.next().isMultiple(of: 2)))
-      case .rows: state.read(sweep: Self.page([now], isLast: numbers.next().isMultiple(of: 2)), at: Self.at(now))
+      case .rows:
+        state.read(
+          sweep: Self.page([now], isLast: numbers.next().isMultiple(of: 2)), known: Int(now), Self.settings,
+          at: Self.at(now))
+      case .count:
+        state.counted(
+          Int(now), through: numbers.next().isMultiple(of: 2) ? nil : RecordKey(.integer(now)), Self.settings,
+          at: Self.at(now))
+      case .held: if numbers.next().isMultiple(of: 2) { state.confirm() } else { state.sweepAgain(at: Self.at(now)) }
       case .keys: state.checked(through: numbers.next().isMultiple(of: 2) ? nil : RecordKey(["a", .integer(now)]))
       case .rest(let rest): #expect(rest > .zero)
       }

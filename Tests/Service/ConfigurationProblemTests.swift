@@ -206,10 +206,38 @@ struct ConfigurationProblemTests {
         #"4:28: unknown key "wher" — did you mean "where"?"#,
       ]
     ),
+    ("capture: { mode: poll, deletes: 50% }", []),
+    (
+      "capture: { mode: poll, deletes: half }",
+      [#"4:37: expected a share like 20%, got "half" — from 0% to 100%"#]
+    ),
+    ("on_capture_failure: strict", []),
+    (
+      "on_capture_failure: lenient",
+      [
+        "4:25: SQLite keeps the change and the row in one file: neither fails without the other — leave it out"
+      ]
+    ),
+    (
+      "on_capture_failure: lenent",
+      [#"4:25: expected one of strict, lenient, got "lenent" — did you mean "lenient"?"#]
+    ),
+    ("notify: true", ["4:13: SQLite notifies nobody: commits are noticed by the file — leave it out"]),
+    ("notify: maybe", [#"4:13: expected true or false, got "maybe""#]),
     ("captur: auto", [#"4:5: unknown key "captur" — did you mean "capture"?"#]),
   ])
   func `a database is checked`(line: String, expected: [String]) throws {
     #expect(try problems(file(database: line)) == expected)
+  }
+
+  @Test(arguments: [
+    ("capture: wal, notify: true", ["4:27: only triggers notify — capture: trigger, or leave it out"]),
+    ("capture: poll, notify: true", ["4:28: only triggers notify — capture: trigger, or leave it out"]),
+    ("capture: trigger, notify: true, on_capture_failure: lenient", []), ("notify: true", []), ("notify: false", []),
+  ])
+  func `a PostgreSQL database is checked`(line: String, expected: [String]) throws {
+    let text = file(database: line).replacingOccurrences(of: "sqlite:shop.db", with: "postgres://h/shop")
+    #expect(try problems(text) == expected)
   }
 
   @Test(arguments: [

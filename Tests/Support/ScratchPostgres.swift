@@ -48,6 +48,9 @@ package final class ScratchPostgres: Sendable {
       ?? "postgres://postgres@/\(database)?host=\(folder)&port=\(port)"
   }
 
+  /// Where the server is, in the words of a pooler.
+  package var server: String { "host=\(folder) port=\(port)" }
+
   /// Runs one of the cluster's programs and answers with what it printed.
   package func run(_ program: String, _ arguments: [String]) throws -> String {
     let process = Process()

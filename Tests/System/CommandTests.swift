@@ -86,6 +86,16 @@ extension SystemTests {
       }
     }
 
+    @Test(arguments: [("chekc", "`tidemark check`?"), ("backfil", "`tidemark backfill`?"), ("frobnicate", "--help")])
+    func `A mistyped command is told which one was meant, and ends with 64`(
+      typed: String, told: String
+    ) async throws {
+      let folder = ScratchFolder()
+      let ending = try await Child([typed], in: folder.path).ending()
+      #expect(ending.status == 64 && ending.errors.contains(told), "\(ending)")
+      #expect(ending.errors.contains("there is no command '\(typed)'"))
+    }
+
     @Test func `An unknown key of the configuration ends every command with 78 and its place`() async throws {
       let scene = try await Scene(.sqlite)
       try scene.configure(extra: "retention: { days: 3 }")

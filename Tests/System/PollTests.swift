@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import JSON
 import Support
 import Testing
@@ -45,6 +46,36 @@ extension SystemTests {
       next.signal(SIGTERM)
       #expect(await next.ending().status == 0)
       #expect(try await scene.shop.schema() == schema)
+    }
+
+    @Test func `Many rows that are gone at once are told of, and deleted only when somebody says so`() async throws {
+      let scene = try await Scene(.sqlite, capture: Self.capture)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      try await scene.shop.execute(
+        """
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+        INSERT INTO customers (name, email) SELECT 'Many', 'm' || i || '@shop.example' FROM n
+        """)
+      try await scene.quiet()
+      #expect(try await scene.tidemark("confirm").output == "no deletes wait\n")
+
+      try await scene.shop.execute("DELETE FROM customers WHERE name = 'Many'")
+      try await eventually("it is told", within: .seconds(20)) {
+        let text = String(decoding: try await scene.get("/readyz").body, as: UTF8.self)
+        return text.contains("needs_decision") && text.contains("tidemark confirm shop.customers")
+      }
+      #expect(try await scene.crm.records("contacts").values.count { $0["name"] == "Many" } == 250)
+      let waiting = try await scene.tidemark("confirm").output
+      #expect(waiting.hasPrefix("shop.customers: 250 of "), "\(waiting)")
+      #expect(try await scene.tidemark("confirm", "shop.orders").status == 64)
+      #expect(try await scene.tidemark("confirm", "shop.customers").status == 0)
+      try await eventually("they are deleted", within: .seconds(60)) {
+        try await scene.crm.records("contacts").values.allSatisfy { $0["name"] != "Many" }
+      }
+      try await eventually("it is ready again") { try await scene.get("/readyz").status == 200 }
+      #expect(try await scene.tidemark("confirm").output == "no deletes wait\n")
+      #expect(service.isRunning)
     }
 
     @Test(arguments: [DatabaseKind.sqlite, .postgres])

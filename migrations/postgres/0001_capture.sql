@@ -16,6 +16,8 @@ CREATE TABLE tidemark.migrations (
 CREATE TABLE tidemark.installation (
   id uuid NOT NULL DEFAULT gen_random_uuid(),
   installed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Which cluster and database it was installed in. A restored dump and a copy bring this along, and so are told apart.
+  database text NOT NULL,
   -- How the tables are captured, `trigger` or `wal`, and since when in the write-ahead log: what was written before was
   -- captured the other way.
   mode text NOT NULL DEFAULT 'trigger',
@@ -23,14 +25,18 @@ CREATE TABLE tidemark.installation (
   -- How many bytes the outbox may take; null for no limit.
   budget bigint
 );
-INSERT INTO tidemark.installation DEFAULT VALUES;
+INSERT INTO tidemark.installation (database)
+SELECT s.system_identifier || '-' || d.oid
+FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
 
--- The captured tables, and how their triggers looked when they were made.
+-- The captured tables, and how their triggers looked when they were made. A table that was left out for a while comes back
+-- under another id: what it held in between was not captured.
 CREATE TABLE tidemark.captured (
   relation oid PRIMARY KEY,
   name text NOT NULL,
   key text[] NOT NULL,
-  signature text NOT NULL
+  signature text NOT NULL,
+  life uuid NOT NULL DEFAULT gen_random_uuid()
 );
 
 -- CACHE 1: ids are drawn in the order in which writers hold the lock on a row, whatever session they are in.
@@ -245,6 +251,18 @@ BEGIN
   END LOOP;
 END
 $lenient$;
+
+-- Where `notify` is on, a trigger of the outbox calls it: whoever listens to the channel wakes when the transaction commits.
+-- Equal notifications of one transaction are one.
+CREATE FUNCTION tidemark.notify() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $notify$
+BEGIN
+  PERFORM pg_notify('tidemark', '');
+  RETURN NULL;
+END
+$notify$;
 
 -- Changes whenever one of our triggers on the table is made, dropped, renamed, enabled or disabled, and whenever the
 -- table leaves or enters the publication or is given another replica identity; also when that was put back since: xmin

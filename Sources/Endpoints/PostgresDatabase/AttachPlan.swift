@@ -22,13 +22,12 @@ struct AttachPlan {
     }
   }
 
-  /// - Parameters:
-  ///   - isLenient: whether triggers that fail let the application's statement pass.
-  ///   - budget: how many bytes the outbox may take; nil: no limit.
+  /// - Parameter budget: how many bytes the outbox may take; nil: no limit.
   init(
-    _ tables: [String], _ mode: Installation.Mode, isLenient: Bool, budget: Int64?, _ session: PostgresSession
+    _ tables: [String], _ mode: Installation.Mode, _ triggers: TriggerSettings, budget: Int64?,
+    _ session: PostgresSession
   ) throws {
-    let standing = try Standing(tables, mode, isLenient: isLenient, session)
+    let standing = try Standing(tables, mode, triggers, session)
     switch mode {
     case .trigger: add(Self.triggerStatements(standing))
     case .wal:
@@ -62,29 +61,38 @@ struct AttachPlan {
   /// What is there now, and what is wanted.
   private struct Standing {
     var mode: Installation.Mode
-    var isLenient: Bool
+    var wanted: TriggerSettings
     var installation: Installation?
     var migrations: [String]
     var isUpgraded: Bool
     var shapes: [(name: String, shape: TableShape)]
     var triggers: [InstalledTriggers]
+    /// Whether the outbox notifies.
+    var isNotified: Bool
     /// Oids of the tables in the publication; nil where there is none.
     var published: [Int64: String]?
 
-    init(_ tables: [String], _ mode: Installation.Mode, isLenient: Bool, _ session: PostgresSession) throws {
+    init(
+      _ tables: [String], _ mode: Installation.Mode, _ wanted: TriggerSettings, _ session: PostgresSession
+    ) throws {
       self.mode = mode
-      self.isLenient = isLenient
+      self.wanted = wanted
       shapes = try AttachPlan.shapes(tables, session)
       for (_, shape) in shapes {
         if mode == .wal { try shape.requireIdentity() } else { try shape.requireOrderOfKeys() }
       }
-      let isInstalled = try Installation.exists(session)
-      if isInstalled { try AttachPlan.refuseNewer(session) }
-      migrations = try AttachPlan.migrations(isInstalled, session)
+      let isThere = try Installation.exists(session)
+      if isThere { try AttachPlan.refuseNewer(session) }
+      // What came along in a dump is about the database it was made from: its outbox and its places mean nothing here.
+      let isCopy = try isThere && Installation.isCopy(session)
+      let isInstalled = isThere && !isCopy
+      migrations =
+        (isCopy ? ["DROP SCHEMA tidemark CASCADE"] : []) + (try AttachPlan.migrations(isInstalled, session))
       isUpgraded = isInstalled && !migrations.isEmpty
       // Before it is upgraded, an older installation cannot be read: its tables are recorded anew.
       installation = isInstalled && !isUpgraded ? try Installation.load(session) : nil
       triggers = isInstalled ? try InstalledTriggers.load(session) : []
+      isNotified = try isInstalled && CaptureTriggers.isNotified(session)
       published = try WALSlot.publishedTables(session)
     }
 
@@ -112,7 +120,7 @@ struct AttachPlan {
 
     /// Whether the table's triggers are strict and should be lenient, or the other way. Nothing went unseen.
     private func mustBeMadeAnew(_ shape: TableShape) -> Bool {
-      mode == .trigger && triggers.contains { $0.relation == shape.oid && $0.isLenient != isLenient }
+      mode == .trigger && triggers.contains { $0.relation == shape.oid && $0.isLenient != wanted.isLenient }
     }
 
     /// Tables whose configured name changed and nothing else.
@@ -135,18 +143,23 @@ struct AttachPlan {
     statements += standing.forgotten
     for (_, shape) in unrecorded {
       statements += standing.triggers.filter { shape.tree.contains($0.relation) }.flatMap(\.dropStatements)
-      statements += CaptureTriggers(shape, isLenient: standing.isLenient).statements
+      statements += CaptureTriggers(shape, isLenient: standing.wanted.isLenient).statements
     }
     for (_, shape) in standing.shapes where !unrecorded.contains(where: { $0.shape.oid == shape.oid }) {
       let new = shape.partitions.filter { part in !standing.triggers.contains { $0.relation == part.oid } }
-      statements += CaptureTriggers(shape, isLenient: standing.isLenient).statements(ofParts: new)
+      statements += CaptureTriggers(shape, isLenient: standing.wanted.isLenient).statements(ofParts: new)
     }
     // The triggers' locks have waited for every writer: what the WAL tells before this was written without them.
     for (_, table) in (standing.published ?? [:]).sorted(by: { $0.key < $1.key }) {
       statements.append("ALTER PUBLICATION \(quoted(postgresIdentifier: WALSlot.publication)) DROP TABLE \(table)")
     }
     statements += (standing.renamed + unrecorded).map(record)
-    return statements + life(standing, isInterrupted)
+    return statements + notification(standing, standing.wanted.isNotified) + life(standing, isInterrupted)
+  }
+
+  private static func notification(_ standing: Standing, _ isWanted: Bool) -> [String] {
+    guard isWanted != standing.isNotified else { return [] }
+    return isWanted ? CaptureTriggers.notifying : CaptureTriggers.silencing
   }
 
   // MARK: - wal
@@ -176,7 +189,7 @@ struct AttachPlan {
     statements += standing.triggers.flatMap(\.dropStatements)
     statements += standing.forgotten
     statements += (standing.renamed + unrecorded).map(record)
-    return statements + life(standing, isInterrupted)
+    return statements + notification(standing, false) + life(standing, isInterrupted)
   }
 
   /// Another mode, or another life: changes went unseen, so positions from before must not be continued from as if none

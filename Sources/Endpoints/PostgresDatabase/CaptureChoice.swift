@@ -4,8 +4,12 @@ import Postgres
 /// Which mode a database's tables are captured in, of those the configuration allows.
 struct CaptureChoice: Sendable {
   private let wanted: CaptureMode
+  private let url: String
 
-  init(_ wanted: CaptureMode) { self.wanted = wanted }
+  init(_ wanted: CaptureMode, url: String) {
+    self.wanted = wanted
+    self.url = url
+  }
 
   /// `auto` stays with what is installed; else it takes the WAL where the server and the role allow it, and triggers where
   /// they do not.
@@ -15,7 +19,7 @@ struct CaptureChoice: Sendable {
     case .trigger, .poll: return .trigger
     case .auto:
       if try Installation.exists(session), let installed = try Installation.load(session) { return installed.mode }
-      return try WALRequirements.findings(tables, session).isEmpty ? .wal : .trigger
+      return try WALRequirements.findings(tables, url, session).isEmpty ? .wal : .trigger
     }
   }
 
@@ -51,9 +55,9 @@ struct CaptureChoice: Sendable {
   func findings(_ tables: [String], _ session: PostgresSession) throws -> [Finding] {
     switch wanted {
     case .trigger, .poll: return []
-    case .wal: return try WALRequirements.findings(tables, session)
+    case .wal: return try WALRequirements.findings(tables, url, session)
     case .auto:
-      return try WALRequirements.findings(tables, session).map { finding in
+      return try WALRequirements.findings(tables, url, session).map { finding in
         Finding(
           .warning, finding.subject,
           "\(finding.message); changes are captured by triggers, which cost the application more",

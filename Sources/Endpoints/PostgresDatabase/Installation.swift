@@ -25,10 +25,12 @@ struct Installation: Sendable {
   var mode: Mode
   /// Since when, in the write-ahead log: what was written before was captured in the other mode.
   var since: LSN
-  /// Of `wal`; nil where it was dropped.
+  /// Of `wal`; nil where there is none.
   var slot: WALSlot?
   /// How many bytes the outbox may take; nil: no limit.
   var budget: Int64?
+  /// Whether it was made in another database and came here in a dump or a copy. What it says is about that one.
+  var isCopy: Bool
   /// Where a capture that has seen nothing begins.
   var start: Position
 
@@ -51,19 +53,16 @@ struct Installation: Sendable {
   /// - Throws: `PostgresError`; on a standby the state for "recovery is in progress", which writes the same there.
   static func load(_ session: PostgresSession) throws -> Installation? {
     guard try exists(session), try isCurrent(session) else { return nil }
-    // The timeline from the file name of the WAL: the control file's is that of the last checkpoint.
     let life = try session.first(
       """
-      SELECT s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
-        || '-' || d.oid || '-' || i.id || CASE WHEN shed.is_called THEN '-' || shed.last_value ELSE '' END, i.mode, i.since,
-        CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END, i.budget
-      FROM pg_control_system() s, pg_database d, tidemark.installation i, tidemark.shed
-      WHERE d.datname = current_database()
+      SELECT \(epochSQL), i.mode, i.since, CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END, i.budget,
+        \(isCopySQL)
+      FROM \(lifeSQL)
       """
     ) {
       (
         epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2)), shed: $0.integer(3),
-        budget: $0.isNull(4) ? nil : $0.integer(4)
+        budget: $0.isNull(4) ? nil : $0.integer(4), isCopy: $0.bool(5)
       )
     }
     guard let life, let mode = life.mode else { return nil }
@@ -71,7 +70,28 @@ struct Installation: Sendable {
     let place = mode == .wal ? WALPlace(through: slot?.confirmed ?? .zero).text : OutboxPlace().text
     return Installation(
       epoch: life.epoch, shed: life.shed, captured: try captured(session), mode: mode,
-      since: life.since ?? .zero, slot: slot, budget: life.budget, start: Position(epoch: life.epoch, place: place))
+      since: life.since ?? .zero, slot: slot, budget: life.budget, isCopy: life.isCopy,
+      start: Position(epoch: life.epoch, place: place))
+  }
+
+  // The timeline from the file name of the WAL: the control file's is that of the last checkpoint.
+  private static let epochSQL = """
+    s.system_identifier || '-' || ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0')
+      || '-' || d.oid || '-' || i.id || CASE WHEN shed.is_called THEN '-' || shed.last_value ELSE '' END
+    """
+  private static let isCopySQL = "i.database <> s.system_identifier || '-' || d.oid"
+  private static let lifeSQL = """
+    pg_control_system() s JOIN pg_database d ON d.datname = current_database(), tidemark.installation i, tidemark.shed
+    """
+
+  /// Whether the row of an outbox that is there belongs to the life `epoch`; a fraction of what `load` costs.
+  static func isEpoch(_ epoch: String, _ session: PostgresSession) throws -> Bool {
+    try session.first("SELECT \(epochSQL) = $1 FROM \(lifeSQL)", [.text(epoch)]) { $0.bool(0) } ?? false
+  }
+
+  /// Whether an installation that exists came here in a dump or a copy of another database.
+  static func isCopy(_ session: PostgresSession) throws -> Bool {
+    try session.first("SELECT \(isCopySQL) FROM \(lifeSQL)") { $0.bool(0) } ?? false
   }
 
   private static func isCurrent(_ session: PostgresSession) throws -> Bool {
@@ -114,8 +134,13 @@ struct Installation: Sendable {
 
   /// Why nothing can be captured at all; nil if all is well.
   var fault: String? {
+    if isCopy {
+      return "the database is a restored dump, a copy or an upgrade of the one that capture was attached to"
+    }
     guard mode == .wal else { return nil }
-    guard let slot else { return "the replication slot was dropped" }
+    guard let slot else {
+      return "there is no replication slot: it was dropped, or a standby without it has taken over"
+    }
     return slot.fault
   }
 }

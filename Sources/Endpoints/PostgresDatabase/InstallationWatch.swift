@@ -26,10 +26,13 @@ actor InstallationWatch {
     if let verified, verified.at.duration(to: .now) < Self.heartbeat, position?.epoch == verified.installation.epoch {
       return verified.installation
     }
-    let installation = try await look()
+    let installation = try await look(from: position)
     if installation.shed > 0, position?.epoch != installation.epoch { try await requireEnded(installation) }
     return installation
   }
+
+  /// What was seen counts no more: after a lost connection another server may answer.
+  func forget() { verified = nil }
 
   /// - Throws: `CaptureGap` if capture is not whole, or not the one that `installation` was.
   func requireUnchanged(_ installation: Installation) async throws {
@@ -70,14 +73,17 @@ actor InstallationWatch {
   }
 
   /// What is installed now, if it is whole.
-  func look() async throws -> Installation {
+  /// - Parameter position: up to where the database was read.
+  func look(from position: Position? = nil) async throws -> Installation {
     verified = nil
     guard let installation = try await connection.run({ try Installation.load($0) }) else {
       throw CaptureGap(source: source, reason: "capture is not attached: run `tidemark attach`", resume: nil)
     }
     let missing = Set(tables).subtracting(installation.captured.map(\.name)).sorted()
     if let fault = installation.fault {
-      throw CaptureGap(source: source, reason: fault + "; run `tidemark repair`", resume: nil)
+      let isOther = position.map { $0.epoch != installation.epoch } ?? false
+      let life = isOther ? " (this is another life of the database than the one that was read)" : ""
+      throw CaptureGap(source: source, reason: fault + life + "; run `tidemark repair`", resume: nil)
     }
     let faults =
       missing.map { "\($0): it is not captured" }

@@ -3,11 +3,11 @@ import Postgres
 
 extension PostgresDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let (capture, isLenient, budget, attached) = (capture, isLenient, budget, attached(tables))
+    let (capture, triggers, budget, attached) = (capture, triggers, budget, attached(tables))
     return try await reading.run { session in
       if attached.isEmpty { return try Self.detachStatements(session) }
       let mode = try capture.mode(attached, session)
-      return try AttachPlan(attached, mode, isLenient: isLenient, budget: budget, session).statements
+      return try AttachPlan(attached, mode, triggers, budget: budget, session).statements
     }
   }
 
@@ -15,19 +15,29 @@ extension PostgresDatabase {
   /// server keep its WAL.
   private func attached(_ tables: [String]) -> [String] { tables.filter { polling[$0] == nil } }
 
+  private var triggers: TriggerSettings { TriggerSettings(isLenient: isLenient, isNotified: isNotified) }
+
   /// Capture by triggers is installed in one transaction. Capture from the WAL takes three steps, each of which leaves
   /// the application as it was if the next one fails; attaching again goes on.
   /// - Throws: `Failure` for a table that cannot be captured, `PostgresError` with `isSerialization` where the
   ///   application held a lock on a table for too long: nothing was changed, try again.
   package func attach(_ tables: [String]) async throws {
-    let (capture, isLenient, budget, tables) = (capture, isLenient, budget, attached(tables))
+    let (capture, triggers, budget, tables) = (capture, triggers, budget, attached(tables))
     guard !tables.isEmpty else { return try await detach() }
     let mode = try await reading.run { try capture.mode(tables, $0) }
     // Each step shows what the next one finds; the plan is made anew for each.
     while let step = try await reading.run({
-      try AttachPlan(tables, mode, isLenient: isLenient, budget: budget, $0).steps.first
+      try AttachPlan(tables, mode, triggers, budget: budget, $0).steps.first
     }) {
       try await carryOut(step)
+    }
+  }
+
+  package func captureLives() async throws -> [String: String] {
+    try await reading.run { session in
+      guard try Installation.exists(session) else { return [:] }
+      let lives = try session.all("SELECT name, life FROM tidemark.captured") { ($0.string(0), $0.string(1)) }
+      return Dictionary(lives) { first, _ in first }
     }
   }
 
@@ -87,7 +97,7 @@ struct InstalledTriggers {
       FROM pg_trigger t
       JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace tn ON tn.oid = c.relnamespace
       JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
-      WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND pn.nspname = 'tidemark' 
+      WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND pn.nspname = 'tidemark' AND tn.nspname <> 'tidemark'
       ORDER BY tn.nspname, c.relname, t.tgname
       """
     ) { row in

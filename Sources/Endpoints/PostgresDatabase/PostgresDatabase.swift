@@ -14,6 +14,7 @@ package final class PostgresDatabase: AttachedDatabase {
   let capture: CaptureChoice
   let isLenient: Bool
   let budget: Int64?
+  let isNotified: Bool
   package let polling: [String: PollSettings]
   /// The tables that are polled since nothing may be installed.
   let fallen: [String]
@@ -31,20 +32,24 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - capture: how their changes are captured.
   ///   - isLenient: whether a statement of the application passes though a trigger could not capture it.
   ///   - budget: how many bytes the database may keep for changes that nobody has read; nil: no limit.
+  ///   - isNotified: whether commits wake the reader of what triggers wrote, which makes commits wait for each other.
   ///   - polling: the tables that are polled whatever `capture` says, and how.
   ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
   ///   - restrictions: the tables of whose rows not everything is told, and what is.
   ///   - images: the rows told so far; nil where nothing is to be captured.
-  /// - Throws: `PostgresError` if the database cannot be reached.
+  /// - Throws: `PostgresError` if the database cannot be reached, `Failure` if a pooler shares its sessions.
   package init(
     name: String, url: String, tables: [String], capture: CaptureMode = .auto, isLenient: Bool = false,
-    budget: Int64? = nil, polling: [String: PollSettings] = [:], fallback: [String: PollSettings] = [:],
-    restrictions: [String: RowRestriction] = [:], images: (any RowImages)? = nil
+    isNotified: Bool = false, budget: Int64? = nil, polling: [String: PollSettings] = [:],
+    fallback: [String: PollSettings] = [:], restrictions: [String: RowRestriction] = [:],
+    images: (any RowImages)? = nil
   ) async throws {
-    let choice = CaptureChoice(capture)
+    try await Pooler.requireOwnSessions(at: url)
+    let choice = CaptureChoice(capture, url: url)
     self.capture = choice
     self.isLenient = isLenient
     self.budget = budget
+    self.isNotified = isNotified
     self.name = SourceName(name)
     system = name
     reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
@@ -56,7 +61,7 @@ package final class PostgresDatabase: AttachedDatabase {
       url: url,
       setup: Self.settings
         + "SET statement_timeout = '60s'; SET enable_seqscan = off; SET enable_bitmapscan = off;"
-        + "SET synchronous_commit = off;")
+        + "SET synchronous_commit = off;" + (isNotified ? "LISTEN tidemark;" : ""))
     polls = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
     let rest = tables.filter { polling[$0] == nil }
     let fallback = Dictionary(rest.map { ($0, fallback[$0] ?? PollSettings()) }) { first, _ in first }
@@ -65,7 +70,7 @@ package final class PostgresDatabase: AttachedDatabase {
     fallen = more.keys.sorted()
     watch = InstallationWatch(
       source: self.name, tables: rest.filter { more[$0] == nil }, connection: capturing)
-    outbox = Outbox(system: name, connection: capturing, watch: watch)
+    outbox = Outbox(system: name, connection: capturing, watch: watch, isNotified: isNotified)
     self.restrictions = restrictions
     restrictor = CaptureRestrictor(restrictions, connection: capturing)
     wal = WALCapture(
@@ -87,10 +92,20 @@ package final class PostgresDatabase: AttachedDatabase {
   /// - Throws: `CaptureGap` where what captures was dropped, disabled or changed since `attach`, or the position is of
   ///   another life of the database; `PostgresError` for what the server says.
   package func next(after position: Position?) async throws -> ChangeBatch {
-    var batch = try await captured(after: position)
+    var batch = try await mindingOtherServers { try await captured(after: position) }
     // Nothing leaves before this.
     if !restrictions.isEmpty { batch.changes = try await restrictor.told(of: batch.changes) }
     return batch
+  }
+
+  /// Behind an address another server may answer from now on, such as a standby that was promoted.
+  private func mindingOtherServers<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch let error as PostgresError where error.isConnectionLost {
+      await watch.forget()
+      throw error
+    }
   }
 
   private func captured(after position: Position?) async throws -> ChangeBatch {
@@ -116,7 +131,7 @@ package final class PostgresDatabase: AttachedDatabase {
     if let place = WALPlace(position.place) {
       await wal.release(through: place, epoch: position.epoch)
     } else if let place = OutboxPlace(position.place) {
-      try await outbox.release(through: place, epoch: position.epoch)
+      try await mindingOtherServers { try await outbox.release(through: place, epoch: position.epoch) }
     }
   }
 

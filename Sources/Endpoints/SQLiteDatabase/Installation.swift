@@ -12,6 +12,8 @@ struct Installation {
     var columns: [String]
     var keys: [String]
     var isActive: Bool
+    /// Since when it is captured without a break, as a word: another one each time it is taken up again.
+    var life: String
   }
 
   /// Zero: nothing is installed.
@@ -43,10 +45,10 @@ struct Installation {
       try session.first("SELECT most_changes FROM \"_tidemark_context\" WHERE id = 1") {
         $0.isNull(0) ? nil : $0.integer(0)
       } ?? nil
-    captured = try session.all("SELECT id, name, columns, keys, active FROM \"_tidemark_shapes\"") {
+    captured = try session.all("SELECT id, name, columns, keys, active, life FROM \"_tidemark_shapes\"") {
       Captured(
         id: $0.integer(0), name: $0.string(1), columns: try Self.names($0.string(2)),
-        keys: try Self.names($0.string(3)), isActive: $0.integer(4) == 1)
+        keys: try Self.names($0.string(3)), isActive: $0.integer(4) == 1, life: $0.string(5))
     }
   }
 
@@ -128,10 +130,12 @@ extension Installation {
   }
 
   private static func record(_ shape: TableShape, id: Int64, isKnown: Bool) -> String {
-    if isKnown { return "UPDATE \"_tidemark_shapes\" SET active = 1 WHERE id = \(id)" }
+    let life = "lower(hex(randomblob(16)))"
+    if isKnown { return "UPDATE \"_tidemark_shapes\" SET active = 1, life = \(life) WHERE id = \(id)" }
     let texts = [shape.name, json(shape.columns.map(\.name)), json(shape.keyNames)]
     let literals = texts.map { quoted(sqliteLiteral: $0) }.joined(separator: ", ")
-    return "INSERT INTO \"_tidemark_shapes\" (id, name, columns, keys, active) VALUES (\(id), \(literals), 1)"
+    return "INSERT INTO \"_tidemark_shapes\" (id, name, columns, keys, active, life)"
+      + " VALUES (\(id), \(literals), 1, \(life))"
   }
 
   private static var migrations: [String] {

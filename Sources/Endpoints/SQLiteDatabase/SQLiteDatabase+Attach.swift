@@ -98,6 +98,19 @@ extension SQLiteDatabase {
   /// An outbox of SQLite lets changes go by itself: nothing else is kept for capture.
   package func letGo() async throws -> Int64? { nil }
 
+  package func captureLives() async throws -> [String: String] {
+    let tables = tables
+    return try await Self.patiently(current().reader, .deferred) { session in
+      let installation = try Installation(in: session)
+      var lives: [String: String] = [:]
+      for table in tables {
+        guard let shape = try? TableShape(table, in: session) else { continue }
+        lives[table] = installation.captured.last { $0.isActive && $0.name == shape.name }?.life
+      }
+      return lives
+    }
+  }
+
   /// Bytes are those of the captured values, which is a little less than the pages that hold them.
   package func vitals() async throws -> DatabaseVitals {
     try await current().reader.transaction(.deferred) { session in

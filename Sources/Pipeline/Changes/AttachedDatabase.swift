@@ -19,6 +19,10 @@ package protocol AttachedDatabase: ChangeSource {
   /// Installs capture on `tables` and takes it off every other table, in one transaction. Doing it twice changes nothing.
   func attach(_ tables: [String]) async throws
 
+  /// Since when each captured table is captured without a break, as a word by its name in the configuration: another
+  /// word after the table was left out for a while. Tables that are polled are not among them.
+  func captureLives() async throws -> [String: String]
+
   /// The statements that `detach` would run now, in order. Empty when nothing is installed.
   func detachPlan() async throws -> [String]
 

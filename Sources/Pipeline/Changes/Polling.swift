@@ -12,17 +12,25 @@ package struct PollSettings: Hashable, Sendable {
   package var every: Duration
   /// From the beginning of one sweep to that of the next. Without a cursor each round is a sweep.
   package var sweep: Duration
+  /// The share of a table's known rows that one sweep may find gone without asking; 1: all of them.
+  package var deletes: Double
   package var use = TableUse()
 
   package init(
     cursor: String? = nil, key: [String] = [], overlap: Duration = Self.usualOverlap, every: Duration? = nil,
-    sweep: Duration = Self.usualSweep
+    sweep: Duration = Self.usualSweep, deletes: Double = Self.usualDeletes
   ) {
     self.cursor = cursor
     self.key = key
     self.overlap = overlap
     self.every = every ?? (cursor == nil ? Self.usualEveryWhole : Self.usualEvery)
     self.sweep = sweep
+    self.deletes = deletes
+  }
+
+  /// How many of `known` rows a sweep may find gone without asking: small tables lose most of their rows in a day's work.
+  package func mayBeGone(of known: Int) -> Int {
+    deletes >= 1 ? .max : max(Self.fewDeletes, Int(deletes * Double(known)))
   }
 
   /// Longer than an application usually takes from its timestamp to its first write, or to its commit.
@@ -32,6 +40,9 @@ package struct PollSettings: Hashable, Sendable {
   /// Without a cursor each round reads the table.
   package static let usualEveryWhole = Duration.seconds(60)
   package static let usualSweep = Duration.seconds(3600)
+  /// More than a fifth gone at once is rarely meant: a table was emptied to be loaded anew, a view lost a join.
+  package static let usualDeletes = 0.2
+  package static let fewDeletes = 100
 }
 
 /// What links do with a table: the rights that the role needs.
@@ -180,4 +191,14 @@ package protocol SeenRows: Sendable {
 
   /// The next known keys after `key`, in an order of the keeper's own that stays the same.
   func seenKeys(of source: SourceName, after key: RecordKey?, limit: Int) async throws -> [RecordKey]
+
+  /// How many rows are known.
+  func seenCount(of source: SourceName) async throws -> Int
+
+  /// Whether somebody has said that `gone` of `known` rows, or more, may be told as deleted. Until then the question is kept
+  /// where it can be seen and answered.
+  func mayTell(_ gone: Int, goneOf known: Int, at source: SourceName) async throws -> Bool
+
+  /// The question needs no answer any more.
+  func forgetQuestion(of source: SourceName) async throws
 }

@@ -21,16 +21,21 @@ extension ChangeLog {
   /// Asks for a backfill. A running service starts it within a second; it survives every restart until it is done.
   @discardableResult
   package func requestBackfill(of link: LinkName, _ side: Side, reason: String) async throws -> Backfill {
-    try await writer.transaction { session in
-      let now = SQLiteValue.integer(Timestamp.now.microseconds)
-      try session.execute(
-        """
-        INSERT INTO backfills (link, side, rows, state, reason, requested_at, updated_at)
-        VALUES (?, ?, 0, 'requested', ?, ?, ?)
-        """, [.text(link.description), .integer(Int64(side.rawValue)), .text(reason), now, now])
-      return Backfill(
-        id: session.lastInsertRowid, link: link, side: side, place: nil, rows: 0, state: .requested, reason: reason)
-    }
+    try await writer.transaction { try Self.requestBackfill(of: link, side, reason: reason, $0) }
+  }
+
+  @discardableResult
+  static func requestBackfill(
+    of link: LinkName, _ side: Side, reason: String, _ session: SQLiteSession
+  ) throws -> Backfill {
+    let now = SQLiteValue.integer(Timestamp.now.microseconds)
+    try session.execute(
+      """
+      INSERT INTO backfills (link, side, rows, state, reason, requested_at, updated_at)
+      VALUES (?, ?, 0, 'requested', ?, ?, ?)
+      """, [.text(link.description), .integer(Int64(side.rawValue)), .text(reason), now, now])
+    return Backfill(
+      id: session.lastInsertRowid, link: link, side: side, place: nil, rows: 0, state: .requested, reason: reason)
   }
 
   /// Every backfill of a link, oldest first.

@@ -26,6 +26,15 @@ extension ChangeLog: SeenRows {
     }
   }
 
+  package func seenCount(of source: SourceName) async throws -> Int {
+    try await reader.run { session in
+      guard let id = try Self.seenSource(source, session) else { return 0 }
+      return try session.first("SELECT count(*) FROM seen_rows WHERE source = ?", [.integer(id)]) {
+        Int($0.integer(0))
+      } ?? 0
+    }
+  }
+
   /// Makes the records that links know of a table known rows of its source, so that its next sweep tells of those that
   /// are gone: they may have been deleted when nobody looked. What is known of rows already stays.
   package func rememberRecords(of links: [LinkName], _ side: Side, as source: SourceName) async throws {

@@ -83,17 +83,30 @@ extension PollState.Sweep {
   fileprivate init?(json: JSONObject) {
     guard let at = json["at"].flatMap(Timestamp.init(json:)), let phase = json["phase"]?.stringValue else { return nil }
     let after = json["after"]?.arrayValue.map(RecordKey.init)
-    self.init(phase: phase == "keys" ? .keys(after) : .rows(after), at: at)
+    let isHeld = phase == "held"
+    self.init(
+      phase: isHeld ? .held : phase == "keys" ? .keys(after) : phase == "count" ? .count(after) : .rows(after), at: at)
+    rows = json["rows"]?.integerValue.map { Int($0) } ?? 0
+    known = json["known"]?.integerValue.map { Int($0) } ?? 0
+    gone = json["gone"]?.integerValue.map { Int($0) } ?? 0
+    heldAt = json["held_at"].flatMap(Timestamp.init(json:))
+    confirmed = json["confirmed"]?.integerValue.map { Int($0) } ?? 0
   }
 
   fileprivate var json: JSONObject {
-    let (name, after) =
+    let (name, after): (String, RecordKey?) =
       switch phase {
       case .rows(let key): ("rows", key)
+      case .count(let key): ("count", key)
+      case .held: ("held", nil)
       case .keys(let key): ("keys", key)
       }
     var json: JSONObject = ["at": at.json, "phase": .string(name)]
     json["after"] = after.map { .array($0.values) }
+    for (name, count) in [("rows", rows), ("known", known), ("gone", gone), ("confirmed", confirmed)] where count != 0 {
+      json[name] = .integer(count)
+    }
+    json["held_at"] = heldAt?.json
     return json
   }
 }

@@ -52,11 +52,25 @@ struct PollState: Hashable, Sendable {
     enum Phase: Hashable, Sendable {
       /// Rows after a key.
       case rows(RecordKey?)
+      /// Known keys after a key are counted: many rows seem to be gone.
+      case count(RecordKey?)
+      /// Too many are gone: somebody has to say that this is meant.
+      case held
       /// Known keys after a key.
       case keys(RecordKey?)
     }
     var phase = Phase.rows(nil)
     var at: Timestamp
+    /// How many rows were read.
+    var rows = 0
+    /// How many rows were known when all had been read.
+    var known = 0
+    /// How many were found gone, in this phase.
+    var gone = 0
+    /// When it was held, or was told that it may go on.
+    var heldAt: Timestamp?
+    /// So many may be gone.
+    var confirmed = 0
   }
 
   enum Step: Hashable, Sendable {
@@ -68,6 +82,10 @@ struct PollState: Hashable, Sendable {
     case page(after: CursorMark?)
     /// Read a chunk of rows: `read(sweep:)`.
     case rows(after: RecordKey?)
+    /// Ask for known keys and count those that are gone: `counted`.
+    case count(after: RecordKey?)
+    /// Ask whether so many may be gone: `confirm`.
+    case held
     /// Ask for known keys: `checked`.
     case keys(after: RecordKey?)
     case rest(Duration)
@@ -103,6 +121,8 @@ extension PollState {
     if untilRound == .zero, !isSweepNext || untilSweep > .zero { return .beginRound }
     switch sweep?.phase {
     case .rows(let key): return .rows(after: key)
+    case .count(let key): return .count(after: key)
+    case .held: return .held
     case .keys(let key): return .keys(after: key)
     case nil: return untilSweep == .zero ? .rows(after: nil) : .rest(min(untilRound ?? untilSweep, untilSweep))
     }
@@ -162,18 +182,67 @@ extension PollState {
   }
 
   /// A chunk of the sweep was read; the first one begins it.
-  mutating func read(sweep page: PolledPage, at now: Timestamp) {
+  /// - Parameter known: how many rows are known; asked for with the last chunk only.
+  mutating func read(sweep page: PolledPage, known: Int = 0, _ settings: PollSettings, at now: Timestamp) {
     isSweepNext = false
     if sweep == nil {
       sweep = Sweep(at: now)
       owesSweep = false
     }
-    sweep?.phase = page.isLast ? .keys(nil) : .rows(page.rows.last?.key)
+    sweep?.rows += page.rows.count
+    guard page.isLast else {
+      sweep?.phase = .rows(page.rows.last?.key)
+      return
+    }
+    sweep?.known = known
+    // Rows that came while it read may be among the known ones, so this is no more than a suspicion.
+    let isSuspicious = known - (sweep?.rows ?? 0) > settings.mayBeGone(of: known)
+    sweep?.phase = isSuspicious ? .count(nil) : .keys(nil)
   }
 
-  /// Known keys up to `last` were looked up; nil: there are no more.
-  mutating func checked(through last: RecordKey?) {
+  /// Known keys up to `last` were looked up and some found gone, of which nothing was told yet; nil: there are no more.
+  mutating func counted(_ gone: Int, through last: RecordKey?, _ settings: PollSettings, at now: Timestamp) {
     isSweepNext = false
+    sweep?.gone += gone
+    if let last {
+      sweep?.phase = .count(last)
+    } else if mayTell(0, settings) {
+      tellDeletes()
+    } else {
+      hold(at: now)
+    }
+  }
+
+  /// Whether `more` rows may be told as deleted on top of those that were found gone already.
+  func mayTell(_ more: Int, _ settings: PollSettings) -> Bool {
+    guard let sweep else { return false }
+    return sweep.gone + more <= max(settings.mayBeGone(of: sweep.known), sweep.confirmed)
+  }
+
+  mutating func hold(at now: Timestamp) {
+    sweep?.phase = .held
+    sweep?.heldAt = now
+  }
+
+  /// Somebody has said that as many may be gone as were found.
+  mutating func confirm() {
+    let gone = sweep?.gone ?? 0
+    sweep?.confirmed = gone
+    tellDeletes()
+  }
+
+  private mutating func tellDeletes() {
+    sweep?.phase = .keys(nil)
+    sweep?.gone = 0
+  }
+
+  /// The sweep begins anew: what was found gone may have come back.
+  mutating func sweepAgain(at now: Timestamp) { sweep = Sweep(at: now) }
+
+  /// Known keys up to `last` were looked up, and those found gone were told; nil: there are no more.
+  mutating func checked(_ gone: Int = 0, through last: RecordKey?) {
+    isSweepNext = false
+    sweep?.gone += gone
     if let last {
       sweep?.phase = .keys(last)
     } else {

@@ -10,6 +10,8 @@ package actor TablePoller: ChangeSource {
   /// Rows asked for at once. Few enough for a short statement, many enough that the statement costs little of each row.
   private static let pageRows = 1_000
   private static let heartbeat = Duration.milliseconds(900)
+  /// How long rows that are gone are believed to stay gone while nobody says that this is meant.
+  private static let holding = Duration.seconds(300)
 
   package nonisolated let name: SourceName
   private let table: any PolledTable
@@ -45,7 +47,10 @@ package actor TablePoller: ChangeSource {
       case .beginRound:
         let now = noteBeginning()
         state.beginRound(try await table.writers(), settings, at: now)
-      case .page, .rows, .keys:
+      case .held:
+        try await ask(&state)
+        return batch(state, epoch)
+      case .page, .rows, .count, .keys:
         if try await restsFromSweep(step, until: deadline) { return batch(state, epoch) }
         return try await walk(step, state, epoch)
       case .rest(let rest):
@@ -101,6 +106,19 @@ package actor TablePoller: ChangeSource {
     return sweepsAgain > deadline
   }
 
+  /// Goes on if somebody has said that so many rows may be gone, looks again after a while, and else says what is asked.
+  private func ask(_ state: inout PollState) async throws {
+    guard let sweep = state.sweep else { return }
+    if try await seen.mayTell(sweep.gone, goneOf: sweep.known, at: name) { return state.confirm() }
+    let held = sweep.heldAt.map { Timestamp.now.seconds(since: $0) } ?? 0
+    if held >= Self.holding / .seconds(1) { return state.sweepAgain(at: .now) }
+    throw Failure(
+      code: "poll.deletes",
+      message: "\(table.endpoint): \(sweep.gone) of \(sweep.known) known rows are gone, more than"
+        + " \(settings.mayBeGone(of: sweep.known)) at once are not believed: nothing was deleted at the other side."
+        + " If this is meant, run `tidemark confirm \(table.endpoint)`; rows that come back are noticed")
+  }
+
   // MARK: - Walking
 
   private func walk(_ step: PollState.Step, _ state: PollState, _ epoch: String) async throws -> ChangeBatch {
@@ -118,18 +136,30 @@ package actor TablePoller: ChangeSource {
       let page = try await table.rows(after: key, limit: Self.pageRows)
       try requireDistinct(page)
       let found = try await compare(page, isBeginning: state.sweptAt == nil)
-      state.read(sweep: page, at: now)
+      state.read(sweep: page, known: page.isLast ? try await seen.seenCount(of: name) : 0, settings, at: now)
       sweepsAgain = .now + (.now - start)
       return batch(state, epoch, found)
     case .keys(let key):
       let at = state.sweep?.at
       let keys = try await seen.seenKeys(of: name, after: key, limit: Self.pageRows)
       let found = try await deletes(among: keys)
-      state.checked(through: keys.count < Self.pageRows ? nil : keys.last)
+      guard state.mayTell(found.changes.count, settings) else {
+        // They went while the sweep read. How many there are is counted before any more is told.
+        state.sweepAgain(at: .now)
+        return batch(state, epoch)
+      }
+      state.checked(found.changes.count, through: keys.count < Self.pageRows ? nil : keys.last)
+      if state.sweep == nil { try await seen.forgetQuestion(of: name) }
       sweepsAgain = .now + (.now - start)
       let beginning = state.sweep == nil ? at.flatMap(forgetBeginning) : nil
       return batch(state, epoch, found, completeAsOf: settings.cursor == nil ? beginning : nil)
-    case .begin, .beginRound, .rest: return batch(state, epoch)
+    case .count(let key):
+      let keys = try await seen.seenKeys(of: name, after: key, limit: Self.pageRows)
+      let gone = try await deletes(among: keys).changes.count
+      state.counted(gone, through: keys.count < Self.pageRows ? nil : keys.last, settings, at: .now)
+      sweepsAgain = .now + (.now - start)
+      return batch(state, epoch)
+    case .begin, .beginRound, .held, .rest: return batch(state, epoch)
     }
   }
 

@@ -16,6 +16,10 @@ package final class PostgresSession {
   /// The server's version as `server_version_num` shows it: 150020 for 15.20.
   package var serverVersion: Int { Int(unsafe PQserverVersion(handle.pointer)) }
 
+  /// The process that served this session when it began, as it was told then. Behind a pooler another one, or none of the
+  /// server's at all, carries out a statement: `pg_backend_pid()` says which.
+  package var firstBackend: Int { Int(unsafe PQbackendPID(handle.pointer)) }
+
   package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
     try execute("BEGIN")
     do {
@@ -84,6 +88,12 @@ package final class PostgresSession {
     }
     let unexpected = try unsafe finished(pointer)
     throw PostgresError(sqlState: "08P01", message: "the server answered \(unexpected.command) and started no stream")
+  }
+
+  /// Whether a walsender can be reached at the address: a connection to one is opened and closed again.
+  /// - Throws: `PostgresError` that says why not.
+  package static func requireReplication(at url: String) throws(PostgresError) {
+    _ = try PostgresSession(url: url, for: .replication)
   }
 
   private func result(_ sql: String, _ bindings: [PostgresValue]) throws(PostgresError) -> ResultHandle {

@@ -20,6 +20,7 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
   case notAttached = "not_attached"
   case schemaChanged = "schema_changed"
   case logFailed = "log_failed"
+  case needsDecision = "needs_decision"
 
   /// What to do about it, as one sentence or two for a person.
   package var advice: String {
@@ -33,6 +34,7 @@ package enum StallReason: String, Sendable, Hashable, CaseIterable {
     case .schemaChanged:
       "A linked table or column is gone or has another name. Put it back, or change the link in the configuration and"
         + " restart. Nothing is lost meanwhile."
+    case .needsDecision: "Somebody has to say whether what was found is meant; what is asked is said with it."
     case .logFailed: "The log could not be written. Check its disk and the rights on its directory, then restart."
     }
   }
@@ -46,6 +48,7 @@ extension StallReason {
     case "http.403", "sql.42501": self = .forbidden
     case "http.429": self = .rateLimited
     case "link.column", "sql.42P01", "table.key", "table.kind": self = .schemaChanged
+    case "poll.deletes": self = .needsDecision
     default: self = .unreachable
     }
   }

@@ -45,6 +45,8 @@ package struct DatabaseSettings: Sendable {
   package let onCaptureFailure: CaptureFailure
   /// How many bytes the database may keep for changes that nobody has read; nil: no limit.
   package let budget: Int64?
+  /// Whether commits wake the reader of what triggers captured.
+  package let notify: Bool
   /// How its tables are polled, unless they say otherwise; nil unless `capture` is `poll`.
   package let poll: PollSettings?
   /// The tables that have settings of their own.

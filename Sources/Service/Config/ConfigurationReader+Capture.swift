@@ -57,12 +57,24 @@ extension ConfigurationReader {
     let key = reader["key"]?.list { $0.string() }
     let every = reader["every"]?.duration(in: .milliseconds(100) ... .days(7))
     let overlap = cursorOnly(reader["overlap"], cursor, in: .zero ... .days(1))
+    let deletes = reader["deletes"].flatMap(share)
     let sweep = cursorOnly(reader["sweep"], cursor, in: .seconds(1) ... .days(30))
     return PollSettings(
       cursor: cursor, key: key ?? usual?.key ?? [],
       overlap: overlap ?? usual?.overlap ?? PollSettings.usualOverlap,
       every: every ?? (usual.map { ($0.cursor == nil) == (cursor == nil) } == true ? usual?.every : nil),
-      sweep: sweep ?? usual?.sweep ?? PollSettings.usualSweep)
+      sweep: sweep ?? usual?.sweep ?? PollSettings.usualSweep,
+      deletes: deletes ?? usual?.deletes ?? PollSettings.usualDeletes)
+  }
+
+  /// `20%`
+  private func share(_ value: YAMLValue) -> Double? {
+    guard let text = value.string() else { return nil }
+    guard text.hasSuffix("%"), let percent = Int(text.dropLast()), (0...100).contains(percent) else {
+      value.report("config.poll", "expected a share like 20%, got \"\(text)\"", hint: "from 0% to 100%")
+      return nil
+    }
+    return Double(percent) / 100
   }
 
   private func cursorOnly(_ value: YAMLValue?, _ cursor: String?, in range: ClosedRange<Duration>) -> Duration? {

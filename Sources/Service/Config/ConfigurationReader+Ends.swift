@@ -20,12 +20,26 @@ extension ConfigurationReader {
           hint: "leave it out")
       }
       let budget = reader["budget"].map { $0.bytes(in: 1_000_000 ... .max) } ?? .some(nil)
-      guard let location, let capture, let onFailure, let budget, let written = name.string() else { return nil }
+      let notify = notify(reader["notify"], at: location, capture)
+      guard let location, let capture, let onFailure, let budget, let notify, let written = name.string() else {
+        return nil
+      }
       return DatabaseSettings(
         name: written, location: location, capture: capture.mode, onCaptureFailure: onFailure, budget: budget,
-        poll: capture.poll,
-        tables: tables, place: name.place)
+        notify: notify, poll: capture.poll, tables: tables, place: name.place)
     }
+  }
+
+  /// Nil after a problem.
+  private func notify(_ value: YAMLValue?, at location: DatabaseSettings.Location?, _ capture: Capture?) -> Bool? {
+    guard let value else { return false }
+    guard let notify = value.bool() else { return nil }
+    if case .sqlite? = location, notify {
+      value.report("config.capture", "SQLite notifies nobody: commits are noticed by the file", hint: "leave it out")
+    } else if notify, let mode = capture?.mode, mode == .wal || mode == .poll {
+      value.report("config.capture", "only triggers notify", hint: "capture: trigger, or leave it out")
+    }
+    return notify
   }
 
   /// A URL is never repeated in a message: it may hold a password.

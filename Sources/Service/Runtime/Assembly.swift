@@ -59,8 +59,8 @@ package struct Assembly: Sendable {
     case .postgres(let url):
       try await PostgresDatabase(
         name: database.name, url: url.revealed(), tables: tables, capture: database.capture,
-        isLenient: database.onCaptureFailure == .lenient, budget: database.budget, polling: polling,
-        fallback: configuration.fallback(of: database), restrictions: restrictions, images: images)
+        isLenient: database.onCaptureFailure == .lenient, isNotified: database.notify, budget: database.budget,
+        polling: polling, fallback: configuration.fallback(of: database), restrictions: restrictions, images: images)
     }
   }
 

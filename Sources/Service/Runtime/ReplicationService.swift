@@ -35,6 +35,8 @@ package struct ReplicationService: Sendable {
   package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
     try await requestInitialBackfills()
     try await preparePolling()
+    try await assembly.forgetLinksLeftOut(log)
+    try await assembly.rereadWhatWasLeftOut(log)
     // A group stops in reverse: the server first, then the sources, then what they feed.
     let services = replays() + [backfills()] + captures() + [upkeep()] + [server(onListening)]
     var configuration = ServiceGroupConfiguration(

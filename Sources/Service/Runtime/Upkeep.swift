@@ -35,6 +35,8 @@ struct Upkeep: Service {
       do {
         try await publishFigures()
         if round % Self.vitalsEvery == 0 { await publishVitals(&pace) }
+        // A database that cannot be reached is told of by its capture.
+        if round % Self.vitalsEvery == 0 { try? await assembly.rereadWhatWasLeftOut(log) }
         if round % Self.retentionEvery == 0 { try await removeSettled() }
       } catch {
         logger.warning("the figures could not be read: \(error)")

@@ -34,7 +34,7 @@ enum ExitStatus {
 
   /// What only a change of the configuration, or of the table it names, puts right.
   private static func isOfConfiguration(_ code: String) -> Bool {
-    code == "sql.42P01" || ["connector.", "link.", "table."].contains { code.hasPrefix($0) }
+    code == "sql.42P01" || ["connector.", "database.", "link.", "table."].contains { code.hasPrefix($0) }
   }
 
   private static func status(of error: any Error) -> ExitCode {

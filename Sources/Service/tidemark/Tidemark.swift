@@ -1,5 +1,6 @@
 import ArgumentParser
 import Runtime
+import YAML
 
 @main
 struct Tidemark: AsyncParsableCommand {
@@ -25,6 +26,23 @@ struct Tidemark: AsyncParsableCommand {
       Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
       VerifyCommand.self,
       Explain.self,
+      Confirm.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])
+
+  static func main() async {
+    if let mistyped = mistyped(CommandLine.arguments.dropFirst().first) {
+      printError(mistyped)
+      exit(withError: ExitCode.validationFailure)
+    }
+    await main(nil)
+  }
+
+  /// What is said of a first word that is no command; nil where it is one, or an option.
+  private static func mistyped(_ word: String?) -> String? {
+    let commands = configuration.subcommands.map { $0._commandName } + ["help"]
+    guard let word, !word.hasPrefix("-"), !commands.contains(word) else { return nil }
+    let guess = nearest(to: word, among: commands).map { "did you mean `tidemark \($0)`?" }
+    return "tidemark: there is no command '\(word)': " + (guess ?? "`tidemark --help` lists those there are")
+  }
 }

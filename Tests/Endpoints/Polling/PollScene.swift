@@ -65,7 +65,14 @@ actor PollScene {
 
   /// Polled without pauses; sweeps only when asked for, unless `sweep` says otherwise.
   static func hurried(cursor: String?, sweep: Duration = .seconds(3600), key: [String] = []) -> PollSettings {
-    PollSettings(cursor: cursor, key: key, overlap: .zero, every: .zero, sweep: sweep)
+    PollSettings(cursor: cursor, key: key, overlap: .zero, every: .zero, sweep: sweep, deletes: 1)
+  }
+
+  /// The deletes that wait for somebody to say that they are meant.
+  var held: [HeldSweep] { get async throws { try await log.heldSweeps() } }
+
+  func confirm() async throws {
+    for sweep in try await held { try await log.confirm(sweep) }
   }
 
   nonisolated var url: String {
@@ -189,10 +196,15 @@ actor PollScene {
   func round() async throws { try await turns { state, start in state.roundAt.map { $0 >= start } ?? false } }
 
   /// Goes on until a sweep that begins now has come to its end.
-  func sweep() async throws {
+  /// - Parameter meanwhile: what happens when the first rows of it were read, and a round before it goes on.
+  func sweep(meanwhile: (@Sendable () async throws -> Void)? = nil) async throws {
     let usual = settings
     settings.sweep = .zero
     poller = try await Self.poller(application, table, settings, restrictions, log)
+    if let meanwhile {
+      while state.sweep?.phase == nil || state.sweep?.phase == .rows(nil) { try await turn() }
+      try await meanwhile()
+    }
     try await turns { state, start in state.sweptAt.map { $0 >= start } ?? false }
     settings = usual
     poller = try await Self.poller(application, table, settings, restrictions, log)

@@ -78,6 +78,31 @@ struct PostgresAttachTests {
     #expect(gap?.resume?.epoch != position.epoch)
   }
 
+  @Test(arguments: [CaptureMode.trigger, .wal])
+  func `what came along in a dump is not taken for this database's own`(_ capture: CaptureMode) async throws {
+    let scene = try await PostgresScene(Self.two, tables: ["a"], capture: capture)
+    // It lies in the outbox of the dump.
+    try await scene.execute("INSERT INTO a VALUES (1, 'x')")
+    let folder = ScratchFolder()
+    let cluster = try ScratchPostgres.cluster()
+    _ = try cluster.run("pg_dump", ["-Fc", "-f", folder.file("dump"), scene.url])
+    let url = try await ScratchPostgres.database()
+    _ = try cluster.run("pg_restore", ["-d", url, folder.file("dump")])
+
+    let copy = try await PostgresDatabase(name: "shop", url: url, tables: ["a"], capture: capture)
+    let gap = await #expect(throws: CaptureGap.self) { try await copy.next(after: nil) }
+    #expect(gap?.resume == nil && gap?.reason.contains("restored dump") == true)
+    #expect(try await copy.attachPlan(["a"]).first == "DROP SCHEMA tidemark CASCADE")
+    try await copy.attach(["a"])
+    #expect(try await copy.attachPlan(["a"]) == [])
+    let (nothing, position) = try await copy.drain()
+    #expect(nothing.isEmpty)
+    try await PostgresConnection(url: url).run { try $0.execute("INSERT INTO a VALUES (2, 'y')") }
+    #expect(try await copy.drain(after: position).changes.map(\.brief) == ["insert 2"])
+    // The one it was made from is what it was.
+    #expect(try await scene.drain().changes.map(\.brief) == ["insert 1"])
+  }
+
   @Test func checkSaysWhatIsMissingAndHowToGetIt() async throws {
     let scene = try await PostgresScene(
       Self.two + "; CREATE TABLE keyless (x int); CREATE VIEW v AS SELECT 1", tables: ["a"], attached: false)

@@ -14,9 +14,12 @@ struct Scene: Sendable {
   /// - Parameters:
   ///   - conflict: who wins where both sides changed a field.
   ///   - capture: as `tidemark.yaml` has it; nil: as the kind says.
-  init(_ kind: DatabaseKind, conflict: String = "database", capture: String? = nil) async throws {
+  ///   - database: the URL of an empty PostgreSQL database; nil: a scratch database.
+  init(
+    _ kind: DatabaseKind, conflict: String = "database", capture: String? = nil, database: String? = nil
+  ) async throws {
     folder = ScratchFolder()
-    shop = try await Shop(kind, in: folder.path)
+    shop = try await Shop(kind, in: folder.path, database: database)
     crm = try await CRM(in: folder.path)
     // `tidemark status` asks the service where the configuration says it is, so the port is fixed; out of the range
     // that the system hands out itself.
@@ -24,7 +27,10 @@ struct Scene: Sendable {
     try configure(conflict: conflict, capture: capture)
   }
 
-  func configure(conflict: String = "database", capture: String? = nil, extra: String = "") throws {
+  /// - Parameter hasOrders: whether the link of the orders is in it.
+  func configure(
+    conflict: String = "database", capture: String? = nil, hasOrders: Bool = true, extra: String = ""
+  ) throws {
     let text = """
       databases: { shop: { url: "\(shop.url)", capture: \(capture ?? shop.kind.capture) } }
       connectors: { crm: { use: sandbox, url: "\(crm.url)", auth: { token: "${env:CRM_TOKEN}" } } }
@@ -43,21 +49,27 @@ struct Scene: Sendable {
           id_column: crm_id
           conflict: { default: \(conflict), fields: { credit_limit: database } }
           pull: { every: 1s }
-        orders:
-          table: shop.orders
-          object: crm.orders
-          key: { number: number }
-          fields:
-            number: number
-            customer_id: { field: contact_id, reference: customers }
-            total: { field: total, as: decimal }
-            status: status
-          id_column: crm_id
-          conflict: { default: \(conflict) }
-          pull: { every: 1s }
+      \(hasOrders ? Self.orders(conflict) : "")
       \(extra)
       """
     try text.write(toFile: folder.file("tidemark.yaml"), atomically: true, encoding: .utf8)
+  }
+
+  private static func orders(_ conflict: String) -> String {
+    """
+      orders:
+        table: shop.orders
+        object: crm.orders
+        key: { number: number }
+        fields:
+          number: number
+          customer_id: { field: contact_id, reference: customers }
+          total: { field: total, as: decimal }
+          status: status
+        id_column: crm_id
+        conflict: { default: \(conflict) }
+        pull: { every: 1s }
+    """
   }
 
   /// Starts a command without waiting for its end.

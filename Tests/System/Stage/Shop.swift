@@ -28,14 +28,15 @@ struct Shop: Sendable {
   private let connection: Connection
 
   /// A new shop, filled from the fixtures.
-  init(_ kind: DatabaseKind, in folder: String) async throws {
+  /// - Parameter database: the URL of an empty PostgreSQL database; nil: a scratch database.
+  init(_ kind: DatabaseKind, in folder: String, database: String? = nil) async throws {
     self.kind = kind
     switch kind {
     case .sqlite:
       url = "sqlite:shop.db"
       connection = .sqlite(try await SQLiteConnection(path: "\(folder)/shop.db", access: .create))
     case .postgres, .postgresWAL:
-      url = try await ScratchPostgres.database()
+      if let database { url = database } else { url = try await ScratchPostgres.database() }
       connection = .postgres(PostgresConnection(url: url))
     }
     let fixture = kind == .sqlite ? "shop.sql" : "shop-postgres.sql"

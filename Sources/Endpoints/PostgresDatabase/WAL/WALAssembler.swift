@@ -149,6 +149,9 @@ struct WALAssembler: Sendable {
         operation, of: endpoint, key: try relation.key(of: values, message), row: row, origin: transaction.origin,
         stamp: Stamp(Int64(bitPattern: start.number)), committedAt: transaction.committedAt))
     bytes += row.count
+    guard let missing, relation.composites?.areNewer(than: transaction.xid) != true else {
+      return doubts.append(WALDoubt(change: changes.count - 1, relation: relation, kind: .row))
+    }
     guard !missing.isEmpty else { return }
     doubts.append(
       WALDoubt(
@@ -204,6 +207,8 @@ struct WALDoubt: Sendable {
     /// The values of these columns: large ones that the update did not touch, or of types whose JSON only the server
     /// can make.
     case columns([Int], of: TuplePlaces, in: [UInt8])
+    /// All of it: a type was altered since it was written.
+    case row
     /// Whether a record with the key of a delete is still there.
     case existence
   }

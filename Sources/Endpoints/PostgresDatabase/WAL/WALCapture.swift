@@ -20,6 +20,8 @@ actor WALCapture {
     var told: WALPlace
     /// The changes told last: their rows may complete those that follow.
     var before: [Change] = []
+    /// Of the tables whose columns are composite: what their rows are understood by.
+    var composites: [EndpointName: WALTypes] = [:]
     /// When the server was last asked how far it is.
     var looked: ContinuousClock.Instant
   }
@@ -48,14 +50,18 @@ actor WALCapture {
   /// See `ChangeSource.next`.
   func next(after place: WALPlace, _ installation: Installation) async throws -> ChangeBatch {
     do {
-      return try await read(after: place, installation)
+      while true {
+        if let batch = try await read(after: place, installation) { return batch }
+        open = nil
+      }
     } catch {
       open = nil
       throw error
     }
   }
 
-  private func read(after place: WALPlace, _ installation: Installation) async throws -> ChangeBatch {
+  /// - Returns: nil where what was read is to be read again from `place` on, through a stream of its own.
+  private func read(after place: WALPlace, _ installation: Installation) async throws -> ChangeBatch? {
     let deadline = ContinuousClock.now + InstallationWatch.heartbeat
     let names = installation.endpoints(of: system)
     var current = try await stream(from: place, installation)
@@ -65,9 +71,12 @@ actor WALCapture {
       if let unknown = turn.unknown {
         let endpoint = names[Int64(unknown.oid)]
         let restriction = endpoint.flatMap { restrictions[$0.name] }
-        current.reader.learn(try await observer.run { try WALRelation(unknown, endpoint, restriction, $0) })
+        let relation = try await observer.run { try WALRelation(unknown, endpoint, restriction, $0) }
+        current.reader.learn(relation)
+        if let endpoint { current.composites[endpoint] = relation.composites }
       }
       guard !turn.changes.isEmpty || turn.completeAsOf != nil || deadline <= .now else { continue }
+      if try await isMisunderstood(turn, current) { return nil }
       let changes = try await complete(turn, before: current.before)
       current.told = turn.place
       if !changes.isEmpty { current.before = changes }
@@ -75,6 +84,14 @@ actor WALCapture {
       return ChangeBatch(
         changes, through: Position(epoch: installation.epoch, place: turn.place.text), completeAsOf: turn.completeAsOf)
     }
+  }
+
+  /// Whether a type was altered since its rows were first understood. They come once more then: nothing was told of them.
+  private func isMisunderstood(_ turn: WALReader.Turn, _ current: Open) async throws -> Bool {
+    for (endpoint, types) in current.composites where turn.changes.contains(where: { $0.endpoint == endpoint }) {
+      if try await observer.run({ try WALTypes.load(types.columns, $0) }) != types { return true }
+    }
+    return false
   }
 
   private func complete(_ turn: WALReader.Turn, before: [Change]) async throws -> [Change] {

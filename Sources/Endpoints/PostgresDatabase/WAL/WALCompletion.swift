@@ -88,6 +88,8 @@ struct WALCompletion: Sendable {
     case .columns:
       // The record is gone: its delete follows.
       if !settle(doubt, from: row) { changes[doubt.change].stamp = Stamp(0) }
+    case .row:
+      if let row { changes[doubt.change].row = row } else { changes[doubt.change].stamp = Stamp(0) }
     case .existence:
       guard let row else { return }
       changes[doubt.change].operation = .update

@@ -12,6 +12,8 @@ struct WALRelation: Sendable {
   /// How many of the columns the messages tell.
   private let told: Int
   private let types: [CanonicalType]
+  /// Nil where no column is, or holds, a composite.
+  let composites: WALTypes?
   private let canonical: CanonicalRow
   /// Places of the primary key's columns, in key order.
   private let key: [Int]
@@ -29,6 +31,8 @@ struct WALRelation: Sendable {
     oid = Int64(message.oid)
     told = message.columns.count
     columns = message.columns + (try Self.computed(message, session))
+    // Looked at before the types are: what happens in between is noticed later.
+    composites = endpoint == nil ? nil : try WALTypes.load(columns.map(\.type), session)
     let known = try CanonicalType.load(columns.map(\.type), session)
     types = columns.map { known[$0.type] ?? .unsupported("type \($0.type)") }
     canonical = CanonicalRow(zip(columns, types).map { (name: $0.name, type: $1) })
@@ -61,15 +65,17 @@ struct WALRelation: Sendable {
   var isTold: Bool { told == columns.count }
 
   /// The row in canonical form, and the places of the columns it lacks: those the message does not hold, and those
-  /// whose JSON only the server can make.
-  func row(_ values: TuplePlaces, _ message: Span<UInt8>) throws(PgOutputError) -> (row: [UInt8], missing: [Int]) {
+  /// whose JSON only the server can make. Nil where the message cannot be understood, since a column's type was altered
+  /// or a value is one that `jsonb` refuses: then no column of the row is what it should be.
+  func row(
+    _ values: TuplePlaces, _ message: Span<UInt8>
+  ) throws(PgOutputError) -> (row: [UInt8], missing: [Int]?) {
     guard values.fields.count == told else { throw .unreadable }
     var missing: [Int] = []
     for index in 0..<told { if case .absent = values.fields[index] { missing.append(index) } }
     guard !isTold || !canonical.unsupportedColumns.isEmpty || !needless.isEmpty else {
       let (row, isWhole) = write(values.fields, message)
-      // A text that is not of its column's type: the type has changed since. All of the row is looked up.
-      return (row, isWhole ? missing : Array(0..<told))
+      return (row, isWhole ? missing : nil)
     }
     var fields = padded(values)
     missing += told..<columns.count
@@ -81,7 +87,7 @@ struct WALRelation: Sendable {
     }
     for index in needless { fields[index] = .absent }
     let (row, isWhole) = write(fields, message)
-    return (row, (isWhole ? missing : Array(fields.indices)).filter { !needless.contains($0) })
+    return (row, isWhole ? missing.filter { !needless.contains($0) } : nil)
   }
 
   private func padded(_ values: TuplePlaces) -> [CanonicalRow.Field] {

@@ -4,8 +4,9 @@ import Postgres
 /// What capture from the WAL needs of the server, the role and the tables.
 enum WALRequirements {
   /// What is missing, each with the SQL that mends it. Empty: it can be used.
-  static func findings(_ tables: [String], _ session: PostgresSession) throws -> [Finding] {
+  static func findings(_ tables: [String], _ url: String, _ session: PostgresSession) throws -> [Finding] {
     var findings = try server(session)
+    if findings.isEmpty { findings = replication(url) }
     for name in tables {
       // A table without a key is told of elsewhere.
       guard let shape = try TableShape.find(name, session), !shape.key.isEmpty else { continue }
@@ -20,6 +21,20 @@ enum WALRequirements {
       }
     }
     return findings
+  }
+
+  /// A stream needs a connection of another kind, which a pooler may not pass on.
+  private static func replication(_ url: String) -> [Finding] {
+    do {
+      try PostgresSession.requireReplication(at: url)
+      return []
+    } catch {
+      return [
+        Finding(
+          .error, "replication", "a stream of the WAL cannot be opened at the url: \(error.message)",
+          remedy: "give the url the server's own address, not that of a pooler, and let pg_hba.conf admit the role")
+      ]
+    }
   }
 
   private static func server(_ session: PostgresSession) throws -> [Finding] {
