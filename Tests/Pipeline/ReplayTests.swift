@@ -124,6 +124,26 @@ struct ReplayTests {
     #expect(await ends.remote.journal.isEmpty)
   }
 
+  @Test(
+    "a record that was made, not settled and then deleted where it came from is not made there again", arguments: 0..<8)
+  func interruptedThenDeleted(_ round: Int) async throws {
+    let ends = try await MemoryLink()
+    let origin = RecordKey("c1")
+    await ends.remote.put(origin, ["id": "c1", "full_name": "Ada", "email": "a@x", "terms": ["limit": 1]])
+    // The process died when the row was made and nothing of it was settled.
+    let fields: JSONObject = ["name": "Ada", "email": "a@x", "limit": 1]
+    try await ends.log.intend(
+      Intent(
+        link: ends.link.name, direction: .pull, key: origin, sequence: LogSequence(1), fields: fields, isCreate: true),
+      term: ends.log.term)
+    _ = await ends.local.apply([Write(.create, key: nil, fields: fields, expected: nil, idempotencyKey: "1")])
+    await ends.remote.remove(origin)
+    try await ends.running {}
+    #expect(try await ends.differences == [])
+    #expect(await ends.remote.journal.isEmpty)
+    #expect(await ends.local.contents.isEmpty)
+  }
+
   @Test("brings a record back that one side deleted and the other changed")
   func deleteAgainstUpdate() async throws {
     let ends = try await MemoryLink()

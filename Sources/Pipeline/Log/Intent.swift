@@ -63,6 +63,20 @@ extension ChangeLog {
     try await reader.run { session in try Self.intents(of: link, direction, key, session) }
   }
 
+  /// The interrupted writes of a link and direction that made a record, whichever.
+  package func creates(of link: LinkName, _ direction: Direction) async throws -> [Intent] {
+    try await reader.run { session in
+      try session.all(
+        "SELECT key, sequence, fields FROM intents WHERE link = ? AND direction = ? AND is_create = 1 ORDER BY number",
+        [.text(link.description), .integer(Int64(direction.rawValue))]
+      ) { row in
+        Intent(
+          link: link, direction: direction, key: try RecordKey(encoded: row.string(0)),
+          sequence: LogSequence(row.integer(1)), fields: try JSONObject(parsing: row.bytes(2)), isCreate: true)
+      }
+    }
+  }
+
   private static func intents(
     of link: LinkName, _ direction: Direction, _ key: RecordKey, _ session: SQLiteSession
   ) throws -> [Intent] {

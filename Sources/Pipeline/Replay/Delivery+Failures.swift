@@ -4,6 +4,10 @@ import Changes
 extension Delivery {
   static let unanswered = Failure(code: "replay.unanswered", message: "the target gave no answer to a write")
 
+  static let unsettled = Failure(
+    code: "replay.unsettled",
+    message: "Tidemark made this record and was interrupted before that was settled; it waits for that")
+
   static let restless = Failure(
     code: "replay.restless",
     message: "the record kept changing at the target while a write was decided; it is tried again later")

@@ -36,6 +36,18 @@ struct Recovery: Sendable {
   }
 }
 
+extension Delivery {
+  /// Whether a record that Tidemark made, but that is not linked yet, was made by the other direction of this link, which was
+  /// interrupted and will settle it. Another link's record is this link's business.
+  func isUnsettledOwn(_ fields: JSONObject?) async throws(Unmappable) -> Bool {
+    guard let fields else { return false }
+    let made = try await reading { try await log.creates(of: link.name, direction.opposite) }
+    return made.contains { intent in
+      link.match.allSatisfy { name in fields[name].map { !$0.isNull && intent.fields[name] == $0 } ?? false }
+    }
+  }
+}
+
 extension Round {
   /// What is to be remembered of the write before it happens. One way, what the target holds is never a reason for
   /// anything, so nothing is; a delete that happened shows by itself.

@@ -92,16 +92,23 @@ struct Delivery: Sendable {
     _ seen: Seen, _ fields: JSONObject?, _ logged: LoggedChange, _ standing: Standing
   ) async throws(Unmappable) -> DeliveryResult {
     let state = standing.state
+    if state?.base == nil, logged.change.origin == .tidemark, try await isUnsettledOwn(fields) {
+      return .retry(Self.unsettled, after: nil)
+    }
     var assumed = try await assumption(fields, standing)
     if case .undecided(let failure) = assumed { return .retry(failure, after: nil) }
     if case .ambiguous(let failure) = assumed {
       // The change may have been overtaken: its record is gone, and another one has its place by now.
-      let isGone = try await reading { try await link[source].target.records([seen.key])[seen.key] == nil }
-      return isGone ? .settled(.init(ending: .unchanged, state: state)) : .rejected(failure)
+      return try await isGone(seen.key) ? .settled(.init(ending: .unchanged, state: state)) : .rejected(failure)
     }
     var intents = standing.intents
     if state?.base == nil, let key = assumed.target?.key {
-      intents += try await reading { try await log.intents(of: link.name, direction.opposite, key: key) }
+      let opposite = try await reading { try await log.intents(of: link.name, direction.opposite, key: key) }
+      // The record is taken for the one that the other direction made, so it has to be there still.
+      if opposite.contains(where: \.isCreate), try await isGone(seen.key) {
+        return .settled(.init(ending: .unchanged, state: state))
+      }
+      intents += opposite
     }
     for _ in 0..<Self.mostRounds {
       let recovery = Recovery(state?.base, intents, direction, fields: fields, target: assumed.target?.fields)
@@ -126,6 +133,10 @@ struct Delivery: Sendable {
       }
     }
     return .retry(Self.restless, after: nil)
+  }
+
+  private func isGone(_ key: RecordKey) async throws(Unmappable) -> Bool {
+    try await reading { try await link[source].target.records([key])[key] == nil }
   }
 
   /// The base is what the target should hold. Without one, records that belong together are found by the link's key.
