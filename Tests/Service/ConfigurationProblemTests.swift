@@ -173,7 +173,7 @@ struct ConfigurationProblemTests {
     (
       "filter: x",
       [
-        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull"#
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull, verify"#
       ]
     ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),

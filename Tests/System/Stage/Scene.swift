@@ -24,7 +24,10 @@ struct Scene: Sendable {
     try configure(conflict: conflict, capture: capture)
   }
 
-  func configure(conflict: String = "database", capture: String? = nil, extra: String = "") throws {
+  /// - Parameter verify: a line of link `customers`.
+  func configure(
+    conflict: String = "database", capture: String? = nil, verify: String = "", extra: String = ""
+  ) throws {
     let text = """
       databases: { shop: { url: "\(shop.url)", capture: \(capture ?? shop.kind.capture) } }
       connectors: { crm: { use: sandbox, url: "\(crm.url)", auth: { token: "${env:CRM_TOKEN}" } } }
@@ -43,6 +46,7 @@ struct Scene: Sendable {
           id_column: crm_id
           conflict: { default: \(conflict), fields: { credit_limit: database } }
           pull: { every: 1s }
+          \(verify)
         orders:
           table: shop.orders
           object: crm.orders
