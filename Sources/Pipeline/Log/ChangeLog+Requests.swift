@@ -34,20 +34,25 @@ extension ChangeLog {
   }
 
   private func requests(_ condition: String, _ bindings: [SQLiteValue]) async throws -> [ControlRequest] {
-    try await reader.run { session in
-      try session.all(
-        "SELECT id, link, kind, detail, state, place, changes, last_change, message FROM requests WHERE \(condition)",
-        bindings
-      ) { row -> ControlRequest? in
-        guard let work = ControlRequest.Work(kind: row.string(2), detail: try JSONObject(parsing: row.bytes(3))),
-          let state = ControlRequest.State(rawValue: row.string(4))
-        else { return nil }
-        return ControlRequest(
-          id: row.integer(0), link: LinkName(row.string(1)), work: work, state: state,
-          place: LogSequence(row.integer(5)), changes: row.integer(6), last: LogSequence(row.integer(7)),
-          message: row.optionalString(8))
-      }.compactMap { $0 }
-    }
+    try await reader.run { session in try Self.requests(condition, bindings, session) }
+  }
+
+  /// Without those that another version of Tidemark asked for.
+  static func requests(
+    _ condition: String, _ bindings: [SQLiteValue], _ session: SQLiteSession
+  ) throws -> [ControlRequest] {
+    try session.all(
+      "SELECT id, link, kind, detail, state, place, changes, last_change, message FROM requests WHERE \(condition)",
+      bindings
+    ) { row -> ControlRequest? in
+      guard let work = ControlRequest.Work(kind: row.string(2), detail: try JSONObject(parsing: row.bytes(3))),
+        let state = ControlRequest.State(rawValue: row.string(4))
+      else { return nil }
+      return ControlRequest(
+        id: row.integer(0), link: LinkName(row.string(1)), work: work, state: state,
+        place: LogSequence(row.integer(5)), changes: row.integer(6), last: LogSequence(row.integer(7)),
+        message: row.optionalString(8))
+    }.compactMap { $0 }
   }
 
   /// Puts changes on disk for a request, together with how far it is: what is killed in between is not done twice.

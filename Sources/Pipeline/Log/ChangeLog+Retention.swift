@@ -16,15 +16,28 @@ package struct LogReader: Hashable, Sendable {
 
 /// What keeps the log from being made shorter.
 package struct LogHold: Hashable, Sendable, CustomStringConvertible {
+  package enum Reason: Hashable, Sendable {
+    case unreplayed
+    /// A change was set aside.
+    case waiting
+    /// A replay that was asked for is to read it.
+    case request
+  }
+
   /// The first sequence that has to stay.
   package let sequence: LogSequence
   package let link: LinkName
   package let direction: Direction
-  /// It waits; else it has not been replayed.
-  package let isWaiting: Bool
+  package let reason: Reason
 
   package var description: String {
-    "\(link) \(direction) \(isWaiting ? "has a change waiting" : "has not replayed") from sequence \(sequence) on"
+    let why =
+      switch reason {
+      case .unreplayed: "has not replayed"
+      case .waiting: "has a change waiting"
+      case .request: "is asked to apply once more what is there"
+      }
+    return "\(link) \(direction) \(why) from sequence \(sequence) on"
   }
 }
 
@@ -86,14 +99,15 @@ extension ChangeLog {
       "SELECT first_sequence, last_sequence, length(frames), appended_at FROM blocks WHERE \(condition)"
         + " LIMIT \(blocksAtOnce)", [.integer(before.microseconds)]
     ) { (first: $0.integer(0), last: $0.integer(1), bytes: $0.integer(2), time: $0.integer(3)) }
+    guard !unwanted.isEmpty else { return LogTrim() }
+    let endpoints = try endpoints(session)
     var trim = LogTrim()
     for block in unwanted where excess > 0 || block.time < before.microseconds {
       if let hold, block.last >= hold.sequence.number {
         trim.hold = hold
         break
       }
-      try session.execute("DELETE FROM block_endpoints WHERE first_sequence = ?", [.integer(block.first)])
-      try session.execute("DELETE FROM blocks WHERE first_sequence = ?", [.integer(block.first)])
+      try remove(block.first, endpoints, session)
       excess -= block.bytes
       trim.removedBlocks += 1
     }
@@ -106,28 +120,54 @@ extension ChangeLog {
     ) { $0.integer(0) } ?? 0
   }
 
+  /// Without looking at every block: the first that is not settled follows the watermark.
   private static func hold(_ readers: [LogReader], _ session: SQLiteSession) throws -> LogHold? {
-    var hold: LogHold?
+    var holds: [LogHold] = []
     for reader in readers {
       let name: [SQLiteValue] = [.text(reader.link.description), .integer(Int64(reader.direction.rawValue))]
-      let unread =
-        try session.first(
-          """
-          SELECT min(first_sequence) FROM block_endpoints JOIN blocks USING (first_sequence)
-          WHERE endpoint = ?3 AND last_sequence > ifnull(
-            (SELECT sequence FROM replay_watermarks WHERE link = ?1 AND direction = ?2), 0)
-          """, name + [.text(reader.endpoint.description)]
-        ) { $0.isNull(0) ? nil : $0.integer(0) } ?? nil
-      let waiting =
-        try session.first(
-          "SELECT min(sequence) FROM waiting_changes WHERE link = ?1 AND direction = ?2", name
-        ) { $0.isNull(0) ? nil : $0.integer(0) } ?? nil
-      for (place, isWaiting) in [(unread, false), (waiting, true)] {
-        guard let place, place < hold?.sequence.number ?? .max else { continue }
-        hold = LogHold(
-          sequence: LogSequence(place), link: reader.link, direction: reader.direction, isWaiting: isWaiting)
+      let watermark = try session.first(
+        "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?", name
+      ) { $0.integer(0) }
+      let start = try block(holding: LogSequence(watermark ?? 0), session) ?? (watermark ?? 0) + 1
+      let unread = try session.first(
+        "SELECT min(first_sequence) FROM block_endpoints WHERE endpoint = ? AND first_sequence >= ?",
+        [.text(reader.endpoint.description), .integer(start)], sequence)
+      let waiting = try session.first(
+        "SELECT min(sequence) FROM waiting_changes WHERE link = ? AND direction = ?", name, sequence)
+      for case (let place??, let reason) in [(unread, LogHold.Reason.unreplayed), (waiting, .waiting)] {
+        holds.append(LogHold(sequence: place, link: reader.link, direction: reader.direction, reason: reason))
       }
     }
-    return hold
+    for request in try requests("state = 'requested'", [], session) {
+      guard case .replay(let direction, let after, _, _) = request.work else { continue }
+      let next = LogSequence(max(after, request.place).number + 1)
+      holds.append(LogHold(sequence: next, link: request.link, direction: direction, reason: .request))
+    }
+    return holds.min { $0.sequence < $1.sequence }
+  }
+
+  private static func sequence(_ row: SQLiteRow) -> LogSequence? {
+    row.isNull(0) ? nil : LogSequence(row.integer(0))
+  }
+
+  /// Blocks are told by endpoint first, so each is looked up instead of searching for the block.
+  private static func remove(_ block: Int64, _ endpoints: [String], _ session: SQLiteSession) throws {
+    for endpoint in endpoints {
+      try session.execute(
+        "DELETE FROM block_endpoints WHERE endpoint = ? AND first_sequence = ?", [.text(endpoint), .integer(block)])
+    }
+    try session.execute("DELETE FROM blocks WHERE first_sequence = ?", [.integer(block)])
+  }
+
+  private static func endpoints(_ session: SQLiteSession) throws -> [String] {
+    try session.all(
+      """
+      WITH RECURSIVE known (name) AS (
+        SELECT min(endpoint) FROM block_endpoints
+        UNION ALL
+        SELECT (SELECT min(endpoint) FROM block_endpoints WHERE endpoint > name) FROM known WHERE name IS NOT NULL)
+      SELECT name FROM known WHERE name IS NOT NULL
+      """
+    ) { $0.string(0) }
   }
 }
