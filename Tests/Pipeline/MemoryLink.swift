@@ -10,6 +10,7 @@ import Replay
 import ServiceLifecycle
 import Support
 import Telemetry
+import Testing
 import Verify
 
 /// One link between two endpoints in memory, with everything between them real.
@@ -132,6 +133,21 @@ struct MemoryLink {
     let verification = Verification(link, directions: Direction.allCases, log: log, witness: witness, pageRows: 20)
     let figures = try await verification.run(scope, patience: .seconds(60)) { differences.append($0) }
     return (differences, figures)
+  }
+
+  /// Asks for some work and carries it out as the service does, up to its changes being in the log.
+  func carryOut(_ work: ControlRequest.Work) async {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
+    do {
+      let request = try await log.ask(work, of: link.name)
+      await loop.carryOut(request)
+      let ended = try await log.request(request.id)
+      #expect(ended?.state == .done, "\(ended?.message ?? "it goes on")")
+    } catch {
+      Issue.record(error)
+    }
   }
 
   /// Tells when what the endpoints held before the call is in the log, while the pipeline runs.

@@ -36,10 +36,7 @@ struct VerificationTests {
       #expect(Set(found.map(Planted.init)) == planted, "seed \(seed)")
       #expect(found.count == planted.count, "seed \(seed): one was told twice")
       #expect(figures.compared >= Int64(records), "seed \(seed)")
-      let repair = RecordRepair(ends.link, directions: Direction.allCases)
-      let changes = try await repair.changes(found.map(\.record), winner: prefer)
-      let request = try await ends.log.ask(.repair(found.map(\.record), prefer: prefer), of: ends.link.name)
-      _ = try await ends.log.append(changes, for: request, place: .start, state: .done)
+      await ends.carryOut(.repair(found.map(\.record), prefer: prefer))
     }
     #expect(try await ends.differences == [], "seed \(seed), \(prefer.map { "\($0)" } ?? "policy") preferred")
   }
@@ -54,12 +51,7 @@ struct VerificationTests {
       let key = try #require(await ends.remote.contents.keys.first)
       await ends.remote.plant(key, ["full_name": "there"])
       let record = RecordPair(local: RecordKey(1), remote: key)
-      let log = ends.log
-      try await ends.running {
-        let changes = try await RecordRepair(ends.link, directions: Direction.allCases).changes([record], winner: side)
-        let request = try await log.ask(.repair([record], prefer: side), of: ends.link.name)
-        _ = try await log.append(changes, for: request, place: .start, state: .done)
-      }
+      try await ends.running { await ends.carryOut(.repair([record], prefer: side)) }
       let expected: JSONValue = side == .local ? "here" : "there"
       #expect(await ends.local.contents[RecordKey(1)]?["name"] == expected)
       #expect(await ends.remote.contents[key]?["full_name"] == expected)
@@ -155,6 +147,14 @@ struct VerificationTests {
       await write(ends, number, version: version)
       if let contact = contacts[number] {
         await ends.remote.put(contact, ["terms": ["limit": .integer(version)]])
+      }
+      if version % 8 == 0 {
+        // Records come and go at both sides too: their counterparts are found while they are compared.
+        await write(ends, 20_000 + version, version: version)
+        let id = JSONValue.string("new\(version)")
+        await ends.remote.put(
+          RecordKey(id), ["id": id, "full_name": "new", "email": .string("new\(version)@x"), "terms": ["limit": 1]])
+        if version % 24 == 0 { await ends.local.remove(RecordKey(.integer(20_000 + version - 16))) }
       }
       // As fast as replay keeps up with: a record that never comes to rest is in flight for ever.
       let figures = try await ends.log.figures(of: ends.link.name, .push, endpoint: ends.link.local.name)

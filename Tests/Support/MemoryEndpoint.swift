@@ -32,12 +32,12 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
   package func remove(_ key: RecordKey) { erase(key, .application) }
 
   /// Makes a record hold `fields`, or takes it away, behind the back of the change feed: as if capture had been off.
-  package func plant(_ key: RecordKey, _ fields: JSONObject?) {
+  package func plant(_ key: RecordKey, _ fields: JSONObject?, modifiedAt: Timestamp = .now) {
     clock += 1
     records[key] = fields.map { fields in
       Record(
-        key: key, fields: (records[key]?.fields ?? [:]).merging(fields), version: "v\(clock)", modifiedAt: .now,
-        stamp: Stamp(clock))
+        key: key, fields: (records[key]?.fields ?? [:]).merging(fields), version: "v\(clock)",
+        modifiedAt: modifiedAt, stamp: Stamp(clock))
     }
   }
 

@@ -70,6 +70,33 @@ extension SystemTests {
       #expect(service.isRunning)
     }
 
+    @Test(arguments: [DatabaseKind.sqlite, .postgres])
+    func `Nothing differs while both applications are at work, however often one looks`(kind: DatabaseKind) async throws
+    {
+      let seed = UInt64.random(in: 0..<1_000_000)
+      print("\(kind.rawValue), seed \(seed)")
+      let scene = try await Scene(kind)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      try await scene.quiet()
+      let closing = Closing()
+      async let shop = shopWork(scene.shop, seed, closing)
+      async let crm = crmWork(scene.crm, seed + 1, closing)
+      do {
+        for _ in 0..<3 {
+          // What is still on its way by then is not waited for: only a difference would be wrong.
+          let ending = try await scene.tidemark("verify", "--values", "--patience", "2")
+          #expect(ending.status == 0, "\(ending.output)\(ending.errors)")
+        }
+      } catch {
+        closing.call()
+        throw error
+      }
+      closing.call()
+      let writes = try await (shop.writes, crm.writes)
+      #expect(writes.0 > 0 && writes.1 > 0 && service.isRunning)
+    }
+
     @Test func `Without a service the command mends by itself what capture never saw, deletes included`() async throws {
       let scene = try await Scene(.sqlite)
       try await scene.tidemark("attach")

@@ -27,13 +27,16 @@ struct Motion: Sendable {
   func look(_ records: [RecordPair], until deadline: ContinuousClock.Instant) async throws -> Look {
     let log = comparison.log
     var look = Look()
-    let records = try await comparison.linked(records)
     let mark = try await log.end()
-    let unsettled = try await moving(records) { keys, direction, endpoint in
+    let pairs = try await comparison.linked(records)
+    let unsettled = try await moving(pairs) { keys, direction, endpoint in
       try await log.unsettled(keys, of: comparison.link.name, direction, endpoint: endpoint)
     }
-    look.inFlight = records.filter(unsettled.contains)
-    let differences = try await comparison.differences(records.filter { !unsettled.contains($0) })
+    // What was settled a moment ago may have given a record its counterpart: then the other key was not looked for.
+    let settled = try await comparison.linked(pairs)
+    let still = Set(settled).intersection(pairs).subtracting(unsettled)
+    look.inFlight = settled.filter { !still.contains($0) }
+    let differences = try await comparison.differences(settled.filter(still.contains))
     guard !differences.isEmpty else { return look }
     if let witness, try await !witness(deadline) {
       look.isUntold = true
