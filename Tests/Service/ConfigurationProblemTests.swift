@@ -51,8 +51,8 @@ struct ConfigurationProblemTests {
     #expect(try problems(file(database: "budget: 10GB")) == [])
     #expect(
       try problems(file(database: "budget: 10 GiB"))
-        == [#"4:17: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])
-    #expect(try problems(file(database: "budget: 5kB")) == [#"4:17: expected at least 1000000 bytes, got "5kB""#])
+        == [#"4:13: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])
+    #expect(try problems(file(database: "budget: 5kB")) == [#"4:13: expected at least 1000000 bytes, got "5kB""#])
   }
 
   @Test func `an empty file is told what it needs`() throws {
@@ -100,6 +100,10 @@ struct ConfigurationProblemTests {
       ["1:16: unknown kind of reference — write ${env:NAME} or ${file:path}"]
     ),
     (#"http: { token: "${env:TOKEN" }"#, ["1:16: a reference lacks its closing brace — write ${env:NAME}"]),
+    ("log: { path: a.db, keep: 3d, max_bytes: 10GB }", []),
+    ("log: { keep: 3 }", [#"1:14: expected a duration like 250ms, 30s, 5m, 2h or 1d, got "3""#]),
+    ("log: { max_bytes: 5kB }", [#"1:19: expected at least 1000000 bytes, got "5kB""#]),
+    ("log: { keeps: 3d }", [#"1:8: unknown key "keeps" — did you mean "keep"?"#]),
   ])
   func `the top level is checked`(line: String, expected: [String]) throws {
     #expect(try problems(file(top: line)) == expected)
