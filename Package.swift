@@ -73,7 +73,9 @@ let pipeline: [Target] = [
     "Pipeline", "Replay",
     ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Telemetry", deque, algorithms, logging, lifecycle]),
   room("Pipeline", "Backfill", ["JSON", "Changes", "Log", "Telemetry", logging, lifecycle]),
-  room("Pipeline", "Verify", ["Changes", "JSON", "Log", "Mapping", "Replay"]),
+  room(
+    "Pipeline", "Verify",
+    ["Changes", "JSON", "Log", "Mapping", "Replay", "SQLite", "Telemetry", logging, lifecycle]),
 ]
 
 let endpoints: [Target] = [

@@ -160,9 +160,50 @@ struct ChangeLogTests {
         link: Self.link, direction: .push, key: RecordKey(25), sequence: LogSequence(25), ending: .delivered,
         watermark: LogSequence(25)),
       term: log.term)
-    let readers = [(link: Self.link, direction: Direction.push, endpoint: Self.customers)]
-    #expect(try await log.removeSettled(olderThan: .seconds(-1), readers: readers) == 2)
+    let readers = [LogReader(link: Self.link, direction: .push, endpoint: Self.customers)]
+    let trim = try await log.trim(olderThan: .seconds(-1), largerThan: nil, readers: readers)
+    #expect(trim.removedBlocks == 2)
+    #expect(trim.hold?.description == "customers push has not replayed from sequence 21 on")
     #expect(try await log.page(of: Self.customers, after: LogSequence(25), limit: 100).changes.count == 15)
     #expect(try await log.append(batch(41...41), from: SourceName("shop")) == LogSequence(41))
+  }
+
+  @Test("gets no larger than it may as long as nothing is unsettled, and says what holds it then")
+  func largest() async throws {
+    let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
+    let readers = [LogReader(link: Self.link, direction: .push, endpoint: Self.customers)]
+    for start in stride(from: Int64(1), to: 20_000, by: 1000) {
+      try await log.append(batch(start...(start + 999)), from: SourceName("shop"))
+    }
+    let most = try await log.bytesInUse() / 2
+    let held = try await log.trim(olderThan: .seconds(3600), largerThan: most, readers: readers)
+    #expect(held.removedBlocks == 0 && held.hold?.sequence == LogSequence(1))
+    try await log.settle(
+      Settlement(
+        link: Self.link, direction: .push, key: RecordKey(20_000), sequence: LogSequence(20_000), ending: .delivered,
+        watermark: LogSequence(20_000)),
+      term: log.term)
+    let trim = try await log.trim(olderThan: .seconds(3600), largerThan: most, readers: readers)
+    #expect((5...15).contains(trim.removedBlocks) && trim.hold == nil)
+    #expect(try await log.bytesInUse() <= most)
+    #expect(try await log.beginning() == LogSequence(Int64(trim.removedBlocks) * 1000 + 1))
+    // What is gone is said, not passed over.
+    #expect(try await log.sequence(before: Timestamp(microseconds: 1)) == nil)
+  }
+
+  @Test("lists the newest changes, and those since a place, by endpoint, key and operation")
+  func listing() async throws {
+    let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
+    for start in stride(from: Int64(1), to: 100, by: 10) {
+      try await log.append(batch(start...(start + 9)), from: SourceName("shop"))
+    }
+    let newest = try await log.newest(25, matching: LogFilter())
+    #expect(newest.map(\.logged.sequence.number) == Array(76...100))
+    let one = try await log.newest(5, matching: LogFilter(keys: [RecordKey(3)]))
+    #expect(one.map(\.logged.sequence.number) == [66, 73, 80, 87, 94])
+    #expect(Set(one.map(\.source)) == [SourceName("shop")])
+    let since = try await log.entries(after: LogSequence(55), matching: LogFilter(endpoints: [Self.customers]))
+    #expect(since.entries.map(\.logged.sequence.number) == Array(56...100) && since.through == LogSequence(100))
+    #expect(try await log.newest(5, matching: LogFilter(operation: .truncate)).isEmpty)
   }
 }

@@ -10,6 +10,7 @@ import Replay
 import ServiceLifecycle
 import Support
 import Telemetry
+import Testing
 import Verify
 
 /// One link between two endpoints in memory, with everything between them real.
@@ -19,6 +20,7 @@ struct MemoryLink {
   let remote = MemoryEndpoint(EndpointName(system: "crm", name: "contacts"), makesKeys: true)
   let log: ChangeLog
   let link: Link
+  let progress = CaptureProgress()
 
   init(
     target: (any ChangeTarget)? = nil, policy: ConflictPolicy = ConflictPolicy(default: .side(.local)),
@@ -61,7 +63,8 @@ struct MemoryLink {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for source in directions.map({ $0.source == .local ? local : remote }) {
         group.addTask {
-          try await CaptureLoop(source, into: log, telemetry: telemetry, logger: quietLogger) { _ in }.run()
+          let observed = ObservedSource(source, progress: progress)
+          try await CaptureLoop(observed, into: log, telemetry: telemetry, logger: quietLogger) { _ in }.run()
         }
       }
       for direction in directions {
@@ -76,6 +79,8 @@ struct MemoryLink {
         try await BackfillLoop([end], log: log, telemetry: telemetry, logger: quietLogger).run()
       }
       try await body()
+      // Everything the endpoints hold by now is in the log before its figures say anything.
+      _ = try await isCaptured(directions, before: .now + .seconds(120))
       try await quiesce(directions)
       group.cancelAll()
     }
@@ -115,7 +120,50 @@ struct MemoryLink {
     return lines.joined(separator: "\n")
   }
 
+  /// Of sides that are at rest.
   var differences: [Difference] {
-    get async throws { try await Verification(link, log: log).run(patience: .zero).differences }
+    get async throws { try await verified(.everything, witness: nil).differences }
+  }
+
+  /// - Parameter witness: nil where the pipeline does not run.
+  func verified(
+    _ scope: Verification.Scope, witness: CaptureWitness?
+  ) async throws -> (differences: [Difference], figures: VerificationFigures) {
+    var differences: [Difference] = []
+    let verification = Verification(link, directions: Direction.allCases, log: log, witness: witness, pageRows: 20)
+    let figures = try await verification.run(scope, patience: .seconds(60)) { differences.append($0) }
+    return (differences, figures)
+  }
+
+  /// Asks for some work and carries it out as the service does, up to its changes being in the log.
+  func carryOut(_ work: ControlRequest.Work) async {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
+    do {
+      let request = try await log.ask(work, of: link.name)
+      await loop.carryOut(request)
+      let ended = try await log.request(request.id)
+      #expect(ended?.state == .done, "\(ended?.message ?? "it goes on")")
+    } catch {
+      Issue.record(error)
+    }
+  }
+
+  /// Tells when what the endpoints held before the call is in the log, while the pipeline runs.
+  var witness: CaptureWitness {
+    { deadline in try await isCaptured(Direction.allCases, before: deadline) }
+  }
+
+  private func isCaptured(
+    _ directions: [Direction], before deadline: ContinuousClock.Instant
+  ) async throws -> Bool {
+    let asked = ContinuousClock.now
+    let sources = directions.map { $0.source == .local ? local.name : remote.name }
+    while !progress.isComplete(sources, asOf: asked) {
+      guard ContinuousClock.now < deadline else { return false }
+      try await ContinuousClock().sleep(for: .milliseconds(2))
+    }
+    return true
   }
 }

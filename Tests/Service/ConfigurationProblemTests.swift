@@ -100,6 +100,10 @@ struct ConfigurationProblemTests {
       ["1:16: unknown kind of reference — write ${env:NAME} or ${file:path}"]
     ),
     (#"http: { token: "${env:TOKEN" }"#, ["1:16: a reference lacks its closing brace — write ${env:NAME}"]),
+    ("log: { path: a.db, keep: 3d, max_bytes: 10GB }", []),
+    ("log: { keep: 3 }", [#"1:14: expected a duration like 250ms, 30s, 5m, 2h or 1d, got "3""#]),
+    ("log: { max_bytes: 5kB }", [#"1:19: expected at least 1000000 bytes, got "5kB""#]),
+    ("log: { keeps: 3d }", [#"1:8: unknown key "keeps" — did you mean "keep"?"#]),
   ])
   func `the top level is checked`(line: String, expected: [String]) throws {
     #expect(try problems(file(top: line)) == expected)
@@ -271,7 +275,7 @@ struct ConfigurationProblemTests {
     (
       "filter: x",
       [
-        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull"#
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull, verify"#
       ]
     ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),

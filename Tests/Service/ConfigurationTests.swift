@@ -169,6 +169,24 @@ struct ConfigurationTests {
     #expect(read.http.host == "127.0.0.1" && read.http.port == 8642 && read.http.token == nil)
   }
 
+  @Test func `the log's retention and a link's schedule of verification are read`() throws {
+    let read = try load(
+      """
+      log: { path: a.db, keep: 3d, max_bytes: 10GB }
+      databases: { shop: { url: "sqlite:shop.db" } }
+      connectors: { crm: { use: sandbox } }
+      links:
+        customers:
+          { table: shop.customers, object: crm.contacts, key: { email: email }, fields: { email: email },
+            verify: { every: 1d, sample: 10000 } }
+      """)
+    #expect(read.log.hasSuffix("/a.db"))
+    #expect(read.retention == RetentionSettings(keep: .seconds(3 * 86_400), maxBytes: 10_000_000_000))
+    #expect(read.links.first?.verification?.every == .seconds(86_400))
+    #expect(read.links.first?.verification?.sample == 10_000)
+    #expect(try load("databases: {}\nconnectors: {}\nlinks: {}").retention == RetentionSettings())
+  }
+
   @Test func `no secret shows in a description, a dump or a message`() throws {
     let read = try load(Self.full, files: ["sf-secret": "hush"])
     var dumped = "\(read)"

@@ -31,6 +31,16 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
 
   package func remove(_ key: RecordKey) { erase(key, .application) }
 
+  /// Makes a record hold `fields`, or takes it away, behind the back of the change feed: as if capture had been off.
+  package func plant(_ key: RecordKey, _ fields: JSONObject?, modifiedAt: Timestamp = .now) {
+    clock += 1
+    records[key] = fields.map { fields in
+      Record(
+        key: key, fields: (records[key]?.fields ?? [:]).merging(fields), version: "v\(clock)",
+        modifiedAt: modifiedAt, stamp: Stamp(clock))
+    }
+  }
+
   private func store(_ key: RecordKey, _ fields: JSONObject, _ operation: Operation, _ origin: Origin) {
     clock += 1
     let record = Record(
@@ -57,7 +67,12 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
   package func next(after position: Position?) async throws -> ChangeBatch {
     let place = position.flatMap { Int($0.place) } ?? 0
     if place == feed.count {
-      // Wakes for a change, or when the test's task is cancelled.
+      // Wakes for a change, after a while, or when the test's task is cancelled.
+      let clock = Task {
+        try await Task.sleep(for: .milliseconds(50))
+        wake()
+      }
+      defer { clock.cancel() }
       await withTaskCancellationHandler {
         await withCheckedContinuation { waiter = $0 }
       } onCancel: {
@@ -67,7 +82,8 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
     }
     let changes = Array(feed[place...].prefix(100))
     return ChangeBatch(
-      changes, through: Position(epoch: "memory", place: String(place + changes.count)), completeAsOf: .now)
+      changes, through: Position(epoch: "memory", place: String(place + changes.count)),
+      completeAsOf: place + changes.count == feed.count ? .now : nil)
   }
 
   private func wake() {
@@ -78,7 +94,9 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
   package func release(through position: Position) async throws {}
 
   package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
-    records.filter { keys.contains($0.key) }.mapValues(stamped)
+    var found: [RecordKey: Record] = [:]
+    for key in keys { found[key] = records[key].map(stamped) }
+    return found
   }
 
   package func find(_ match: JSONObject) async throws -> [Record] {

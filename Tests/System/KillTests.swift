@@ -80,13 +80,3 @@ extension SystemTests {
     }
   }
 }
-
-private func shopWork(_ shop: Shop, _ seed: UInt64, _ closing: Closing) async throws -> Ledger {
-  var writer = ShopWriter(shop, seed: seed)
-  return try await writer.work(until: closing)
-}
-
-private func crmWork(_ crm: CRM, _ seed: UInt64, _ closing: Closing) async throws -> Ledger {
-  var writer = CRMWriter(crm, seed: seed)
-  return try await writer.work(until: closing)
-}

@@ -24,6 +24,13 @@ package enum Origin: UInt8, Sendable {
   case application = 0
   /// Tidemark itself, applying a link: an *echo* when it comes back.
   case tidemark = 1
+  /// A person, who decided that what the source holds is to stand at the target, whatever the target holds.
+  case repair = 2
+  /// A person, who wants a logged change applied once more. A target that has it, or has something newer, keeps it.
+  case replay = 3
+
+  /// A person asked for it: what is known of the record is looked at again instead of trusted.
+  package var isAsked: Bool { self == .repair || self == .replay }
 }
 
 /// One captured insert, update, delete, truncate or read.
@@ -40,7 +47,7 @@ package struct Change: Hashable, Sendable {
   package var stamp: Stamp
   /// The application's version of the record (an ETag), where it has one.
   package var version: String?
-  /// When the change was committed, by the source's own clock.
+  /// When the change was committed, by the source's own clock; `.unknown` for a record that was only found so.
   package var committedAt: Timestamp
 
   package init(
@@ -56,6 +63,10 @@ package struct Change: Hashable, Sendable {
     self.version = version
     self.committedAt = committedAt
   }
+
+  /// Since when its target could have it; nil for one that is no measure of lag: its time is unknown, or it is only applied
+  /// once more.
+  package var lateSince: Timestamp? { origin == .replay || committedAt == .unknown ? nil : committedAt }
 }
 
 /// Changes in commit order that enter the log together with the position that covers them.

@@ -45,6 +45,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   package init(microseconds: Int64) { self.microseconds = microseconds }
   package static func < (a: Timestamp, b: Timestamp) -> Bool { a.microseconds < b.microseconds }
 
+  /// Of a change that nobody knows the time of.
+  package static let unknown = Timestamp(microseconds: 0)
+
   /// This machine's wall clock.
   package static var now: Timestamp {
     var time = timespec()

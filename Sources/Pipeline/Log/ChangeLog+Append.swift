@@ -74,7 +74,7 @@ extension ChangeLog {
 
   /// The sequence is drawn inside the transaction, so that blocks become visible in the order of their sequences.
   @discardableResult
-  private static func appendBlocks(
+  static func appendBlocks(
     _ changes: [Change], from source: SourceName, _ session: SQLiteSession
   ) throws -> LogSequence {
     var end = try session.first("SELECT last_sequence FROM log_end") { $0.integer(0) } ?? 0
@@ -91,6 +91,7 @@ extension ChangeLog {
   private static func appendBlock(
     _ changes: ArraySlice<Change>, after end: Int64, from source: SourceName, _ session: SQLiteSession
   ) throws {
+    let now = Timestamp.now
     var frames: [UInt8] = []
     frames.reserveCapacity(changes.reduce(0) { $0 + $1.row.count + 96 })
     var hashes: [UInt8] = []
@@ -109,7 +110,7 @@ extension ChangeLog {
         to: &frames)
       withUnsafeBytes(of: keyHash(key).littleEndian) { hashes.append(contentsOf: $0) }
       run.changes += 1
-      run.oldest = min(run.oldest, change.committedAt.microseconds)
+      run.oldest = min(run.oldest, (change.lateSince ?? now).microseconds)
     }
     endpoints[run.endpoint] = run
     try session.execute(
@@ -119,7 +120,7 @@ extension ChangeLog {
       """,
       [
         .integer(end + 1), .integer(end + Int64(changes.count)), .text(source.description),
-        .integer(Timestamp.now.microseconds), .blob(hashes), .blob(frames),
+        .integer(now.microseconds), .blob(hashes), .blob(frames),
       ])
     for (endpoint, figures) in endpoints {
       try session.execute(

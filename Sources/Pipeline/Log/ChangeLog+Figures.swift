@@ -105,7 +105,7 @@ extension ChangeLog {
     for logged in BlockCodec.decode(block.frames, sequences: block.sequences).changes
     where logged.sequence > watermark && logged.change.endpoint == endpoint {
       count += 1
-      oldest = min(oldest ?? logged.change.committedAt, logged.change.committedAt)
+      oldest = [oldest, logged.change.lateSince].compactMap { $0 }.min()
     }
     return (count, oldest)
   }

@@ -19,14 +19,25 @@ extension ChangeLog {
       """, [.text(link.description), .text(key.encoded)], Self.state)
   }
 
-  /// Everything known of a link's records, in local key order; `visit` sees one at a time.
-  package func states(of link: LinkName, limit: Int = .max) async throws -> [RecordState] {
+  /// What is known of the records that have `keys` at `side`; those the link never met are left out.
+  package func states(
+    of link: LinkName, _ side: Side, keys: [RecordKey]
+  ) async throws -> [RecordKey: RecordState] {
+    try await reader.transaction(.deferred) { session in
+      var states: [RecordKey: RecordState] = [:]
+      for key in keys { states[key] = try Self.state(of: link, side, key, session) }
+      return states
+    }
+  }
+
+  /// Some records of a link that are not known to be deleted, chosen at random.
+  package func sample(of link: LinkName, count: Int) async throws -> [RecordPair] {
     try await reader.run { session in
       try session.all(
         """
-        SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
-        FROM record_states WHERE link = ? ORDER BY local_key LIMIT ?
-        """, [.text(link.description), .integer(Int64(limit))], Self.state)
+        SELECT local_key, remote_key FROM record_states WHERE link = ? AND base IS NOT NULL ORDER BY random() LIMIT ?
+        """, [.text(link.description), .integer(Int64(count))]
+      ) { RecordPair(local: try RecordKey(encoded: $0.string(0)), remote: try RecordKey(encoded: $0.string(1))) }
     }
   }
 

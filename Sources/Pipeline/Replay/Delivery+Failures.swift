@@ -1,4 +1,5 @@
 import Changes
+import Log
 
 /// What delivery itself has to say; the ends have words of their own.
 extension Delivery {
@@ -11,6 +12,10 @@ extension Delivery {
   static let restless = Failure(
     code: "replay.restless",
     message: "the record kept changing at the target while a write was decided; it is tried again later")
+
+  static func waits(_ parent: RecordReference) -> Failure {
+    Failure(code: "replay.waits", message: "waits until \(parent.link) \(parent.key) is known at both sides")
+  }
 
   static func truncated(_ endpoint: EndpointName) -> Failure {
     Failure(

@@ -30,13 +30,21 @@ struct Delivery: Sendable {
   /// A record that changes under our hands more often than this while one write is decided is tried again later.
   private static let mostRounds = 6
 
+  /// What a decision begins with.
+  enum Trust {
+    /// That the target holds the base, where there is one.
+    case base
+    /// The target is read first, whatever is known of it.
+    case nothing
+  }
+
   let link: Link
   let direction: Direction
   let log: ChangeLog
   /// Puts on disk what is about to be written.
   let intend: @Sendable (Intent) async throws -> Void
 
-  private var translation: Translation { Translation(link: link.name, mapping: link.mapping, log: log) }
+  var translation: Translation { Translation(link: link.name, mapping: link.mapping, log: log) }
   private var source: Side { direction.source }
   private var target: Side { direction.target }
 
@@ -63,23 +71,24 @@ struct Delivery: Sendable {
 
   /// Our own write that comes back. Only while both sides held exactly the base: else there is something to bring over.
   private func isEcho(_ change: Change, _ state: RecordState?) -> Bool {
-    guard let state, state.isAgreed else { return false }
+    guard let state, state.isAgreed, !change.origin.isAsked else { return false }
     let end = state[source]
     if change.origin == .tidemark { return end.stamp.map { change.stamp <= $0 } ?? false }
     return change.operation != .delete && change.version != nil && change.version == end.version && state.base != nil
   }
 
   /// The source's record as the change shows it, or as it stands now where the change may be outdated (see `Stamp`).
-  private func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
+  func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
+    let changedAt = change.committedAt == .unknown ? nil : change.committedAt
     let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
-    if state?[source].stamp.map({ change.stamp > $0 }) ?? true, isWhole(object) {
+    if change.origin != .replay, state?[source].stamp.map({ change.stamp > $0 }) ?? true, isWhole(object) {
       return Seen(
-        key: change.key, object: object, version: change.version, changedAt: change.committedAt, stamp: change.stamp)
+        key: change.key, object: object, version: change.version, changedAt: changedAt, stamp: change.stamp)
     }
     let record = try await link[source].target.records([change.key])[change.key]
     return Seen(
       key: change.key, object: record?.fields, version: record?.version,
-      changedAt: record?.modifiedAt ?? change.committedAt, stamp: record?.stamp ?? change.stamp)
+      changedAt: record?.modifiedAt ?? changedAt, stamp: record?.stamp ?? change.stamp)
   }
 
   /// Whether a row has all the linked columns. One that was captured before a column was there has not.
@@ -95,7 +104,7 @@ struct Delivery: Sendable {
     if state?.base == nil, logged.change.origin == .tidemark, try await isUnsettledOwn(fields) {
       return .retry(Self.unsettled, after: nil)
     }
-    var assumed = try await assumption(fields, standing)
+    var assumed = try await assumption(fields, standing, trusting: logged.change.origin.isAsked ? .nothing : .base)
     if case .undecided(let failure) = assumed { return .retry(failure, after: nil) }
     if case .ambiguous(let failure) = assumed {
       // The change may have been overtaken: its record is gone, and another one has its place by now.
@@ -141,15 +150,17 @@ struct Delivery: Sendable {
 
   /// The base is what the target should hold. Without one, records that belong together are found by the link's key.
   /// Where a write was interrupted nothing is assumed: what the target holds tells whether it happened.
-  private func assumption(_ fields: JSONObject?, _ standing: Standing) async throws(Unmappable) -> Assumption {
+  func assumption(
+    _ fields: JSONObject?, _ standing: Standing, trusting trust: Trust
+  ) async throws(Unmappable) -> Assumption {
     if let state = standing.state, let base = state.base {
       let end = state[target]
-      if standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
+      if trust == .base, standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
         return .target(Target(key: end.key, fields: base, version: end.version, stamp: nil, isRead: false))
       }
       let record = try await reading { try await link[target].target.records([end.key])[end.key] }
-      // The record that is gone may have been made anew before the interruption, under another key.
-      if record == nil, let fields, !standing.intents.isEmpty { return try await match(fields) }
+      // The record that is gone may have been made anew under another key: before an interruption, or by somebody.
+      if record == nil, let fields, !standing.intents.isEmpty || trust == .nothing { return try await match(fields) }
       return .target(try await assumedTarget(record))
     }
     guard let fields else { return .target(nil) }
@@ -196,7 +207,7 @@ struct Delivery: Sendable {
     return found.map { ($0, ()) }
   }
 
-  private func request(_ round: Round) async throws(Unmappable) -> Write? {
+  func request(_ round: Round) async throws(Unmappable) -> Write? {
     let key = round.assumed?.key ?? round.formerTargetKey
     switch round.action {
     case .nothing: return nil

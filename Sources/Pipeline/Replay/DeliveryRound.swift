@@ -9,7 +9,8 @@ struct Seen: Sendable {
   /// In the source's own shape; nil: it does not exist (any more).
   let object: JSONObject?
   let version: String?
-  let changedAt: Timestamp
+  /// Nil where nobody knows.
+  let changedAt: Timestamp?
   let stamp: Stamp
 }
 
@@ -54,6 +55,8 @@ struct Round: Sendable {
   let assumed: Target?
   let state: RecordState?
   private let recovery: Recovery
+  /// The target is to hold what the source holds, whatever it holds now.
+  private let isSourceRight: Bool
   private let verdict: Verdict
 
   init(
@@ -68,8 +71,14 @@ struct Round: Sendable {
     self.assumed = assumed
     self.state = state
     self.recovery = recovery
-    // One way, whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
-    let ancestor = link.isTwoWay ? recovery.base : assumed?.fields
+    isSourceRight =
+      switch logged.change.origin {
+      case .repair: true
+      case .replay: !link.isTwoWay || !Self.isNewer(assumed, than: logged.change)
+      case .application, .tidemark: !link.isTwoWay
+      }
+    // Then whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
+    let ancestor = isSourceRight ? assumed?.fields : recovery.base
     let here = SideState(fields: fields, changedAt: seen.changedAt)
     let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
     verdict = reconcile(
@@ -79,6 +88,12 @@ struct Round: Sendable {
 
   /// What both sides are known to have shared.
   var base: JSONObject? { recovery.base }
+
+  /// Whether a target may hold something newer than a change of the past: only its own clock can say that it does not.
+  private static func isNewer(_ target: Target?, than change: Change) -> Bool {
+    guard let target else { return false }
+    return target.changedAt.map { $0 > change.committedAt } ?? true
+  }
 
   /// What is to be done at the target.
   var action: SideAction {
@@ -116,7 +131,7 @@ struct Round: Sendable {
 
   private func ending(_ after: After?) -> Settlement.Ending {
     guard after != nil else { return .unchanged }
-    guard link.isTwoWay, let base, let assumed, assumed.isRead, assumed.fields != base else {
+    guard !isSourceRight, let base, let assumed, assumed.isRead, assumed.fields != base else {
       return .delivered
     }
     return .merged

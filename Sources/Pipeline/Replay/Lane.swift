@@ -83,9 +83,7 @@ struct Lane {
       }
       count(settled, item.logged.change)
     case .waits(let parent):
-      let failure = Failure(
-        code: "replay.waits", message: "waits until \(parent.link) \(parent.key) is known at both sides")
-      try await setAside(item, attempts: attempt, due: parentDue(attempt), failure, parent)
+      try await setAside(item, attempts: attempt, due: parentDue(attempt), Delivery.waits(parent), parent)
     case .rejected(let failure):
       try await bury(item, failure)
     case .retry(let failure, let after):
@@ -106,7 +104,7 @@ struct Lane {
   ) async throws {
     let waiting = WaitingChange(
       sequence: item.logged.sequence, key: item.logged.change.key, attempts: attempts, due: due, waitsFor: parent,
-      failure: failure, since: item.waiting?.since ?? item.logged.change.committedAt)
+      failure: failure, since: item.waiting?.since ?? item.logged.change.lateSince ?? .now)
     try await progress.settle(item.logged.change.key, item.logged.sequence, .waiting) { $0.waiting = waiting }
   }
 
@@ -169,8 +167,9 @@ struct Lane {
     switch settled.ending {
     case .echo: telemetry.echoes(link: link.name, direction: loop.direction).increment()
     case .delivered, .merged:
+      guard let since = change.lateSince else { break }
       telemetry.endToEnd(link: link.name, direction: loop.direction)
-        .observe(max(0, Timestamp.now.seconds(since: change.committedAt)))
+        .observe(max(0, Timestamp.now.seconds(since: since)))
     default: break
     }
   }

@@ -124,6 +124,14 @@ extension Telemetry {
       ["link": link])
   }
 
+  package func verifiedDifferences(link: some CustomStringConvertible) -> Gauge {
+    gauge(
+      "tidemark_verified_differences",
+      "Records whose sides differed when the link was last verified; absent before the first time.", ["link": link])
+  }
+
+  package func logBytes() -> Gauge { gauge("tidemark_log_bytes", "Bytes of the log in use.") }
+
   package func logCorruptRecords() -> Counter {
     counter("tidemark_log_corrupt_records_total", "Blocks of the log whose checksum did not match when read.")
   }

@@ -9,6 +9,7 @@ package struct Configuration: Sendable {
   package let file: String
   /// The path of the log. Relative paths in the file are relative to its folder; here they are resolved.
   package let log: String
+  package let retention: RetentionSettings
   package let http: HTTPSettings
   /// In the order written, as the connectors and links are.
   package let databases: [DatabaseSettings]
@@ -16,6 +17,25 @@ package struct Configuration: Sendable {
   package let links: [LinkSettings]
 
   package static let usualLog = ".tidemark/log.db"
+}
+
+/// How much of what is settled the log keeps, for `explain`, `log` and `replay`. What is not settled always stays.
+package struct RetentionSettings: Sendable, Hashable {
+  package var keep: Duration
+  /// Bytes of the log in use; nil: no limit but time.
+  package var maxBytes: Int64?
+
+  package init(keep: Duration = .days(7), maxBytes: Int64? = nil) {
+    self.keep = keep
+    self.maxBytes = maxBytes
+  }
+}
+
+/// How often a link's sides are compared by the service itself.
+package struct VerificationSettings: Sendable, Hashable {
+  package var every: Duration
+  /// So many records, chosen at random; nil: all.
+  package var sample: Int?
 }
 
 /// Where the status page, metrics and webhooks are served.
@@ -132,6 +152,8 @@ package struct LinkSettings: Sendable {
   package let conflict: ConflictPolicy
   /// How long after one pull the next one starts.
   package let pullInterval: Duration
+  /// Nil: only when somebody asks.
+  package let verification: VerificationSettings?
   /// Where its name, its table and its object are written.
   package let place: Place
   package let tablePlace: Place

@@ -26,7 +26,7 @@ struct ConfigurationReader {
   }
 
   func configuration(_ root: YAMLReader) -> Configuration? {
-    let log = root["log"].map { self.log($0) } ?? paths.resolved(Configuration.usualLog)
+    let (log, retention) = root["log"].map { self.log($0) } ?? (paths.resolved(Configuration.usualLog), .init())
     let http = root["http"].map { $0.mapping { self.http($0) } } ?? .usual
     let databases = named(
       root.required("databases", hint: "for example databases: { shop: { url: \"sqlite:shop.db\" } }"),
@@ -42,11 +42,27 @@ struct ConfigurationReader {
     checkRestrictions(root, databases.values, read.values.map(\.settings))
     guard let log, let http else { return nil }
     return Configuration(
-      file: file, log: log, http: http, databases: databases.values, connectors: connectors.values,
+      file: file, log: log, retention: retention, http: http, databases: databases.values,
+      connectors: connectors.values,
       links: read.values.map(\.settings))
   }
 
-  private func log(_ value: YAMLValue) -> String? {
+  /// A path, or a mapping with more to say.
+  private func log(_ value: YAMLValue) -> (path: String?, retention: RetentionSettings) {
+    guard case .mapping = value.node.content else { return (logPath(value), .init()) }
+    var retention = RetentionSettings()
+    let path = value.mapping { reader -> String? in
+      if let keep = reader["keep"]?.duration(in: .seconds(60) ... .days(36_500)) { retention.keep = keep }
+      retention.maxBytes = reader["max_bytes"]?.bytes(in: Self.leastLog ... .max)
+      return reader["path"].map { logPath($0) } ?? paths.resolved(Configuration.usualLog)
+    }
+    return (path, retention)
+  }
+
+  /// A log of a few batches cannot explain anything.
+  private static let leastLog: Int64 = 1_000_000
+
+  private func logPath(_ value: YAMLValue) -> String? {
     guard let text = value.string() else { return nil }
     guard !text.contains("://") else {
       value.report(

@@ -38,6 +38,7 @@ struct LinkReader {
       let idColumn = idColumn(reader["id_column"], linked)
       let conflict = conflict(reader["conflict"], direction, linked)
       let interval = pullInterval(reader["pull"], direction)
+      let verification = reader["verify"].flatMap { self.verification($0) }
 
       let local = endpoint(table, "database.table", "database", ends.databases, others: ends.connectors)
       let remote = endpoint(object, "connector.object", "connector", ends.connectors, others: ends.databases)
@@ -45,7 +46,7 @@ struct LinkReader {
       let settings = LinkSettings(
         name: LinkName(written), table: local, object: remote, direction: direction, key: key.columns,
         mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict, pullInterval: interval,
-        place: name.place, tablePlace: table.place, objectPlace: object.place)
+        verification: verification, place: name.place, tablePlace: table.place, objectPlace: object.place)
       return ReadLink(name: name, settings: settings, references: linked.compactMap(\.reference))
     }
   }
@@ -81,6 +82,14 @@ struct LinkReader {
     if direction == .push { value?.report("config.pull", "a link with direction: push does not pull") }
     let every = value?.mapping { $0.required("every")?.duration(in: .seconds(1) ... .days(7)) }
     return every ?? LinkSettings.usualPullInterval
+  }
+
+  private func verification(_ value: YAMLValue) -> VerificationSettings? {
+    value.mapping { reader in
+      let every = reader.required("every", hint: "for example verify: { every: 1d, sample: 10000 }")
+      let sample = reader["sample"]?.integer(in: 1...10_000_000)
+      return every?.duration(in: .seconds(10) ... .days(365)).map { VerificationSettings(every: $0, sample: sample) }
+    }
   }
 
   /// Who wins, as the configuration calls the sides of a link.

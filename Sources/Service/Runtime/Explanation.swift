@@ -17,7 +17,7 @@ package struct Explanation: Sendable {
   package init(_ link: LinkSettings, key: String, log: ChangeLog) async throws {
     let found = try await Self.find(link, key, log)
     // A record that waits, or was given up, before it was linked is known by the key of its own side alone.
-    let localKey = found?.local.key ?? Self.keys(key)[0]
+    let localKey = found?.local.key ?? RecordKey.typed(key)[0]
     let remoteKey = found?.remote.key ?? RecordKey(.string(key))
     var lines = [
       found == nil
@@ -54,19 +54,10 @@ package struct Explanation: Sendable {
   }
 
   private static func find(_ link: LinkSettings, _ key: String, _ log: ChangeLog) async throws -> RecordState? {
-    for candidate in keys(key) {
+    for candidate in RecordKey.typed(key) {
       if let state = try await log.state(of: link.name, .local, key: candidate) { return state }
     }
     return try await log.state(of: link.name, .remote, key: RecordKey(.string(key)))
-  }
-
-  /// What a typed key may stand for: JSON as it is, or text.
-  private static func keys(_ text: String) -> [RecordKey] {
-    switch try? JSONValue(parsing: text) {
-    case .array(let values)?: [RecordKey(values)]
-    case .number(let number)?: [RecordKey(.number(number)), RecordKey(.string(text))]
-    default: [RecordKey(.string(text))]
-    }
   }
 
   private static func sentence(_ state: RecordState?) -> String {
@@ -90,8 +81,17 @@ package struct Explanation: Sendable {
     guard !history.isEmpty else { return ["\(direction): the log holds no change of \(endpoint) for this record."] }
     return history.map { logged in
       let place = place(logged, waiting, watermark)
-      let origin = logged.change.origin == .tidemark ? ", written by Tidemark itself" : ""
+      let origin = words(logged.change.origin)
       return "\(direction): sequence \(logged.sequence), \(logged.change.operation) at \(endpoint)\(origin): \(place)."
+    }
+  }
+
+  private static func words(_ origin: Origin) -> String {
+    switch origin {
+    case .application: ""
+    case .tidemark: ", written by Tidemark itself"
+    case .repair: ", sent as a repair"
+    case .replay: ", applied once more"
     }
   }
 

@@ -11,17 +11,21 @@ import Server
 import ServiceLifecycle
 package import Telemetry
 import UnixSignals
+import Verify
 
 /// `tidemark run`: the loops of every source and link, the backfills, the figures and the server, as one group.
 package struct ReplicationService: Sendable {
   /// In-flight requests get this long to end; what they leave is taken up at the next start.
   private static let longestShutdown = Duration.seconds(8)
+  /// Whoever asks how far capture is has given up long before.
+  private static let longestCapture = Duration.seconds(600)
 
   package let assembly: Assembly
   package let log: ChangeLog
   package let telemetry: Telemetry
   package let logger: Logger
   private let board = VitalsBoard()
+  private let progress = CaptureProgress()
 
   package init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
     self.assembly = assembly
@@ -38,7 +42,8 @@ package struct ReplicationService: Sendable {
     try await assembly.forgetLinksLeftOut(log)
     try await assembly.rereadWhatWasLeftOut(log)
     // A group stops in reverse: the server first, then the sources, then what they feed.
-    let services = replays() + [backfills()] + captures() + [upkeep()] + [server(onListening)]
+    let services =
+      replays() + [backfills(), requests(), verifications()] + captures() + [upkeep(), server(onListening)]
     var configuration = ServiceGroupConfiguration(
       services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
     configuration.maximumGracefulShutdownDuration = Self.longestShutdown
@@ -90,7 +95,8 @@ package struct ReplicationService: Sendable {
     }
     let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
     return (databases + pollers + objects).map { source in
-      CaptureLoop(source, into: log, telemetry: telemetry, logger: logger) { gap in try await heal(gap) }
+      let observed = ObservedSource(source, progress: progress)
+      return CaptureLoop(observed, into: log, telemetry: telemetry, logger: logger) { gap in try await heal(gap) }
     }
   }
 
@@ -123,6 +129,33 @@ package struct ReplicationService: Sendable {
       }
     }
     return BackfillLoop(ends, log: log, telemetry: telemetry, logger: logger)
+  }
+
+  private var watch: CaptureWatch { CaptureWatch(assembly: assembly, progress: progress) }
+
+  private func requests() -> any Service {
+    let watch = watch
+    let subjects = assembly.links.map { link in
+      RequestLoop.Subject(link, directions: assembly.directions(of: link.name)) {
+        guard try await watch.isCaptured(link, before: .now + Self.longestCapture) else {
+          throw Failure(code: "capture.behind", message: "capture of \(link.name) did not come so far in time")
+        }
+      }
+    }
+    return RequestLoop(subjects, log: log, logger: logger)
+  }
+
+  private func verifications() -> any Service {
+    let schedules = assembly.links.compactMap { link -> VerificationLoop.Schedule? in
+      guard let settings = assembly.configuration.links.first(where: { $0.name == link.name })?.verification else {
+        return nil
+      }
+      let verification = Verification(
+        link, directions: assembly.directions(of: link.name), log: log, witness: watch.witness(of: link))
+      return VerificationLoop.Schedule(
+        link: link.name, verification: verification, every: settings.every, sample: settings.sample)
+    }
+    return VerificationLoop(schedules, log: log, telemetry: telemetry, logger: logger)
   }
 
   private func upkeep() -> any Service {

@@ -9,6 +9,8 @@ package import Telemetry
 package struct StatusReporter: Sendable {
   /// How many conflicts and dead letters a report lists.
   private static let recent = 20
+  /// What is old enough to go may stay this long until it is looked for, in seconds.
+  private static let trimDelay = 120.0
 
   private let configuration: Configuration
   private let polled: [EndpointName]
@@ -41,12 +43,23 @@ package struct StatusReporter: Sendable {
     var report = StatusReport(
       state: telemetry == nil ? .stopped : .running, generatedAt: now, service: service(),
       log: .init(path: log.path, bytes: figures.bytes, first: figures.first, last: figures.last))
+    report.log.hold = try await hold(now)
     report.sources = try await sources(stalls)
     for link in configuration.links { report.links.append(try await self.link(link, stalls, now)) }
     report.conflicts = try await log.conflicts(openOnly: false, limit: Self.recent).map(Self.conflict)
     report.deadLetters = try await log.deadLetters(limit: Self.recent).map(Self.deadLetter)
     if telemetry != nil, !report.standstills.isEmpty { report.state = .stalled }
     return report
+  }
+
+  /// Why the log is longer than it is configured to be; looked for only when it is.
+  private func hold(_ now: Timestamp) async throws -> String? {
+    let retention = configuration.retention
+    let oldest = try await log.oldest() ?? now
+    let isOld = now.seconds(since: oldest) > retention.keep / .seconds(1) + Self.trimDelay
+    let bytes = try await log.bytesInUse()
+    guard isOld || retention.maxBytes.map({ bytes > $0 }) ?? false else { return nil }
+    return try await log.hold(of: configuration.logReaders)?.description
   }
 
   private func service() -> StatusReport.Service {
@@ -105,6 +118,10 @@ package struct StatusReporter: Sendable {
         stalled: stall.map(Self.standstill))
       if direction == .push { report.push = way } else { report.pull = way }
       report.deadLetters += figures.deadLetters
+    }
+    report.verified = try await log.verification(of: link.name).map { figures in
+      StatusReport.Verified(
+        at: figures.endedAt, compared: figures.compared, differences: figures.differences, inFlight: figures.inFlight)
     }
     (report.conflictsOpen, report.conflictsTotal) = try await log.openConflicts(of: link.name)
     return report

@@ -1,5 +1,5 @@
 package import Changes
-import Config
+package import Config
 package import Log
 import Logging
 import Replay
@@ -8,11 +8,9 @@ import Telemetry
 
 /// What has to be done now and then: figures for the metrics, a look at the databases, and the log's retention.
 struct Upkeep: Service {
-  /// Settled changes stay this long, for `explain` and for looking back.
-  private static let retention = Duration.seconds(7 * 86_400)
   private static let figuresEvery = Duration.seconds(1)
   private static let vitalsEvery = 5
-  private static let retentionEvery = 600
+  private static let retentionEvery = 60
 
   private let assembly: Assembly
   private let log: ChangeLog
@@ -31,13 +29,14 @@ struct Upkeep: Service {
   func run() async throws {
     var round = 0
     var pace = FillPace()
+    var hold: LogHold?
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
       do {
         try await publishFigures()
         if round % Self.vitalsEvery == 0 { await publishVitals(&pace) }
         // A database that cannot be reached is told of by its capture.
         if round % Self.vitalsEvery == 0 { try? await assembly.rereadWhatWasLeftOut(log) }
-        if round % Self.retentionEvery == 0 { try await removeSettled() }
+        if round % Self.retentionEvery == 0 { hold = try await trim(told: hold) }
       } catch {
         logger.warning("the figures could not be read: \(error)")
       }
@@ -89,17 +88,35 @@ struct Upkeep: Service {
     }
   }
 
-  private func removeSettled() async throws {
-    let readers = assembly.links.flatMap { link in
-      assembly.directions(of: link.name).map { (link: link.name, direction: $0, endpoint: link[$0.source].name) }
+  /// Says once for each reason why the log cannot be made as short as it should be.
+  /// - Returns: that reason.
+  private func trim(told: LogHold?) async throws -> LogHold? {
+    let retention = assembly.configuration.retention
+    let trim = try await log.trim(
+      olderThan: retention.keep, largerThan: retention.maxBytes, readers: assembly.configuration.logReaders)
+    let bytes = try await log.bytesInUse()
+    telemetry.logBytes().set(Double(bytes))
+    if trim.removedBlocks > 0 { logger.info("removed \(trim.removedBlocks) settled blocks from the log") }
+    if let hold = trim.hold, hold.link != told?.link || hold.direction != told?.direction {
+      logger.warning("the log is kept longer than it is configured to be (\(bytes) bytes are in use): \(hold)")
     }
-    let removed = try await log.removeSettled(olderThan: Self.retention, readers: readers)
-    if removed > 0 { logger.info("removed \(removed) settled blocks older than \(Self.retention) from the log") }
+    return trim.hold
+  }
+}
+
+extension Configuration {
+  /// Who reads what from the log.
+  package var logReaders: [LogReader] {
+    links.flatMap { link in
+      link.direction.directions.map { direction in
+        LogReader(link: link.name, direction: direction, endpoint: direction == .push ? link.table : link.object)
+      }
+    }
   }
 }
 
 extension Assembly {
-  func directions(of link: LinkName) -> [Direction] {
+  package func directions(of link: LinkName) -> [Direction] {
     configuration.links.first { $0.name == link }?.direction.directions ?? []
   }
 }

@@ -1,7 +1,7 @@
 import Changes
 
 /// Numbers and texts the way a person reads them, on the page and in the terminal alike.
-enum ShownText {
+package enum ShownText {
   /// `0 s`, `0.4 s`, `12 s`, `3 min`, `2.5 h`, `4 d`; a dash for nothing known.
   static func seconds(_ seconds: Double?) -> String {
     guard let seconds, seconds.isFinite else { return "–" }
@@ -45,7 +45,7 @@ enum ShownText {
 
   /// The text without control characters and without those that reorder text (Unicode TR 36): each becomes `␦`.
   /// What came from outside cannot move the cursor of a terminal or turn a line around.
-  static func plain(_ text: String) -> String {
+  package static func plain(_ text: String) -> String {
     var plain = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {

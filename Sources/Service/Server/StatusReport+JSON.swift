@@ -1,4 +1,4 @@
-import Changes
+package import Changes
 import FoundationEssentials
 package import JSON
 
@@ -88,7 +88,7 @@ struct Members {
 
 extension Timestamp {
   /// RFC 3339 in UTC with milliseconds.
-  var text: String {
+  package var text: String {
     Date(timeIntervalSince1970: Double(microseconds) / 1e6)
       .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }

@@ -22,7 +22,7 @@ extension StatusReport.Log {
   var json: JSONValue {
     [
       "path": .string(path), "bytes": .integer(bytes), "first_sequence": .integer(first.number),
-      "last_sequence": .integer(last.number),
+      "last_sequence": .integer(last.number), "hold": .optional(hold),
     ]
   }
 
@@ -31,6 +31,7 @@ extension StatusReport.Log {
       path: try members.string("path"), bytes: try members.integer("bytes"),
       first: LogSequence(try members.integer("first_sequence")),
       last: LogSequence(try members.integer("last_sequence")))
+    hold = members.optional("hold", \.stringValue)
   }
 }
 
@@ -86,7 +87,7 @@ extension StatusReport.Link {
       "name": .string(name), "local": .string(local), "remote": .string(remote), "direction": .string(direction),
       "state": .string(state.rawValue), "push": push?.json ?? .null, "pull": pull?.json ?? .null,
       "conflicts_open": .integer(conflictsOpen), "conflicts_total": .integer(conflictsTotal),
-      "dead_letters": .integer(deadLetters),
+      "dead_letters": .integer(deadLetters), "verified": verified?.json ?? .null,
     ]
   }
 
@@ -99,6 +100,22 @@ extension StatusReport.Link {
     conflictsOpen = try members.integer("conflicts_open")
     conflictsTotal = try members.integer("conflicts_total")
     deadLetters = try members.integer("dead_letters")
+    verified = try members.object("verified", StatusReport.Verified.init(members:))
+  }
+}
+
+extension StatusReport.Verified {
+  var json: JSONValue {
+    [
+      "at": at.json, "compared": .integer(compared), "differences": .integer(differences),
+      "in_flight": .integer(inFlight),
+    ]
+  }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(
+      at: try members.time("at"), compared: try members.integer("compared"),
+      differences: try members.integer("differences"), inFlight: try members.integer("in_flight"))
   }
 }
 

@@ -8,6 +8,7 @@ extension StatusReport {
       "log      \(ShownText.plain(log.path)), \(ShownText.bytes(log.bytes)), "
         + "sequence \(log.first)–\(log.last)",
     ]
+    if let hold = log.hold { lines.append("         kept longer than configured: \(ShownText.plain(hold))") }
     if !sources.isEmpty {
       let rows = sources.map { source in
         [
@@ -24,6 +25,7 @@ extension StatusReport {
       let heads = ["LINK", "WAY", "STATE", "PENDING", "LAG", "WAITING", "DELIVERED", "CONFL", "DEAD"]
       lines += ["", TextTable(heads, links.flatMap(Self.rows), numbers: 3).text]
     }
+    lines += verifications
     for (name, standstill) in standstills {
       lines += ["", ShownText.plain("! \(standstill.stage) \(name): \(standstill.detail ?? standstill.reason)")]
       lines.append("  \(ShownText.plain(standstill.advice))")
@@ -47,6 +49,17 @@ extension StatusReport {
           ShownText.count(way.pendingChanges), ShownText.seconds(way.replayLagSeconds), ShownText.count(way.waiting),
           ShownText.count(way.deliveredTotal), ShownText.count(link.conflictsOpen), ShownText.count(link.deadLetters),
         ]
+      }
+    }
+  }
+
+  private var verifications: [String] {
+    links.compactMap { link in
+      link.verified.map { verified in
+        let differences = verified.differences == 0 ? "all equal" : "\(ShownText.count(verified.differences)) differ"
+        let moving = verified.inFlight == 0 ? "" : ", \(ShownText.count(verified.inFlight)) in flight"
+        return "verified \(link.name): \(ShownText.count(verified.compared)) records compared "
+          + "\(ShownText.age(verified.at, at: generatedAt)), \(differences)\(moving)"
       }
     }
   }

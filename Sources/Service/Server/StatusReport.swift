@@ -47,6 +47,8 @@ package struct StatusReport: Sendable, Hashable {
     package var bytes: Int64
     package var first: LogSequence
     package var last: LogSequence
+    /// Why it is older or larger than it is configured to be.
+    package var hold: String?
 
     package init(path: String, bytes: Int64, first: LogSequence, last: LogSequence) {
       self.path = path
@@ -113,6 +115,8 @@ package struct StatusReport: Sendable, Hashable {
     package var conflictsOpen: Int64 = 0
     package var conflictsTotal: Int64 = 0
     package var deadLetters: Int64 = 0
+    /// Nil: its sides were never compared.
+    package var verified: Verified?
 
     package init(name: String, local: String, remote: String, direction: String, state: State) {
       self.name = name
@@ -120,6 +124,21 @@ package struct StatusReport: Sendable, Hashable {
       self.remote = remote
       self.direction = direction
       self.state = state
+    }
+  }
+
+  /// How the last comparison of a link's sides ended.
+  package struct Verified: Sendable, Hashable {
+    package var at: Timestamp
+    package var compared: Int64
+    package var differences: Int64
+    package var inFlight: Int64
+
+    package init(at: Timestamp, compared: Int64, differences: Int64, inFlight: Int64) {
+      self.at = at
+      self.compared = compared
+      self.differences = differences
+      self.inFlight = inFlight
     }
   }
 

@@ -15,6 +15,8 @@ struct Tidemark: AsyncParsableCommand {
         tidemark status                how far everything is
         tidemark repair                mend capture that was interrupted
         tidemark explain customers 42  why a record is where it is
+        tidemark log --follow          what goes through
+        tidemark verify --repair       what differs, and what would make it equal
         tidemark detach                remove every trace
 
       EXIT STATUS
@@ -24,9 +26,7 @@ struct Tidemark: AsyncParsableCommand {
     version: tidemarkVersion,
     subcommands: [
       Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
-      VerifyCommand.self,
-      Explain.self,
-      Confirm.self,
+        VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])
 

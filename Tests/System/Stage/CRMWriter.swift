@@ -69,3 +69,9 @@ struct CRMWriter {
     contacts.append((id: id, name: email))
   }
 }
+
+/// The day of the CRM's users.
+func crmWork(_ crm: CRM, _ seed: UInt64, _ closing: Closing) async throws -> Ledger {
+  var writer = CRMWriter(crm, seed: seed)
+  return try await writer.work(until: closing)
+}

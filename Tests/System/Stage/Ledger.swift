@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What an application was told is committed: the last value of each field that only it writes.
 struct Ledger: Sendable {
   /// By email: the counter in the field the writer owns (the shop the city, the CRM the phone).
@@ -9,12 +7,4 @@ struct Ledger: Sendable {
   /// Orders the writer deleted: the other side may have brought them back by a change of its own.
   var deleted: Set<String> = []
   var writes = 0
-}
-
-/// Tells the writers that the day is over. They end what they have begun: an interrupted write has no known outcome.
-final class Closing: Sendable {
-  private let time = Atomic(false)
-
-  var isDue: Bool { time.load(ordering: .acquiring) }
-  func call() { time.store(true, ordering: .releasing) }
 }

@@ -27,9 +27,12 @@ struct Scene: Sendable {
     try configure(conflict: conflict, capture: capture)
   }
 
-  /// - Parameter hasOrders: whether the link of the orders is in it.
+  /// - Parameters:
+  ///   - hasOrders: whether the link of the orders is in it.
+  ///   - verify: a line of link `customers`.
   func configure(
-    conflict: String = "database", capture: String? = nil, hasOrders: Bool = true, extra: String = ""
+    conflict: String = "database", capture: String? = nil, hasOrders: Bool = true, verify: String = "",
+    extra: String = ""
   ) throws {
     let text = """
       databases: { shop: { url: "\(shop.url)", capture: \(capture ?? shop.kind.capture) } }
@@ -49,6 +52,7 @@ struct Scene: Sendable {
           id_column: crm_id
           conflict: { default: \(conflict), fields: { credit_limit: database } }
           pull: { every: 1s }
+          \(verify)
       \(hasOrders ? Self.orders(conflict) : "")
       \(extra)
       """

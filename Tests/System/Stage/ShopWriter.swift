@@ -70,3 +70,9 @@ struct ShopWriter {
     """
   }
 }
+
+/// The shop's day, in a task of its own.
+func shopWork(_ shop: Shop, _ seed: UInt64, _ closing: Closing) async throws -> Ledger {
+  var writer = ShopWriter(shop, seed: seed)
+  return try await writer.work(until: closing)
+}
