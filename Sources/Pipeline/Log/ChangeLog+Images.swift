@@ -33,7 +33,7 @@ extension ChangeLog: RowImages {
   }
 
   /// Which of the keys a block may hold.
-  private static func keys(_ bytes: [UInt8], _ hashes: [UInt32: [RecordKey]]) -> Set<RecordKey> {
+  static func keys(_ bytes: [UInt8], _ hashes: [UInt32: [RecordKey]]) -> Set<RecordKey> {
     var keys: Set<RecordKey> = []
     for start in stride(from: 0, to: bytes.count - 3, by: 4) {
       let hash = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }

@@ -72,7 +72,8 @@ struct Delivery: Sendable {
   /// The source's record as the change shows it, or as it stands now where the change may be outdated (see `Stamp`).
   private func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
     let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
-    if state?[source].stamp.map({ change.stamp > $0 }) ?? true, isWhole(object) {
+    let isNewest = change.stamp != .readAgain && (state?[source].stamp.map { change.stamp > $0 } ?? true)
+    if isNewest, isWhole(object) {
       return Seen(
         key: change.key, object: object, version: change.version, changedAt: change.committedAt, stamp: change.stamp)
     }
