@@ -100,9 +100,8 @@ let service: [Target] = [
   .executableTarget(
     name: "tidemark",
     dependencies: [
-      "Changes", "Config", "HTTP", "JSON", "Log", "Postgres", "Replay", "Runtime", "SQLite", "Sandbox", "Server",
-      "Telemetry",
-      "Verify", "YAML", argumentParser, logging, lifecycle, signals,
+      "Changes", "Config", "HTTP", "JSON", "Log", "Mapping", "Postgres", "Replay", "Runtime", "SQLite", "Sandbox",
+      "Server", "Telemetry", "Verify", "YAML", argumentParser, logging, lifecycle, signals,
     ],
     path: "Sources/Service/tidemark", swiftSettings: strict),
 ]
@@ -141,9 +140,9 @@ let package = Package(
     tests(
       "Endpoints",
       [
-        "Changes", "JSON", "Log", "Polling", "PostgresDatabase", "SQLiteDatabase", "Connectors", "Postgres", "SQLite",
-        "HTTP", "YAML",
-        "Sandbox", logging,
+        "Backfill", "Capture", "Changes", "JSON", "Log", "Mapping", "Polling", "PostgresDatabase", "SQLiteDatabase",
+        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "YAML", "Sandbox", logging,
+        lifecycle,
       ]),
     tests(
       "Service",

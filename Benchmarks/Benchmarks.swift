@@ -10,13 +10,14 @@ struct Benchmarks: AsyncParsableCommand {
     commandName: "bench",
     abstract: "Measure Tidemark: one line a figure, then all of them as one line of JSON.",
     discussion: """
-      SCENARIO: latency, throughput, idle, or capture with one of wal, commit, writer, trigger, cost, sqlite; \
+      SCENARIO: latency, throughput, idle, backfill, or capture with one of wal, commit, writer, trigger, cost, sqlite; \
       without any, everything.
       """)
 
   @Argument(help: "What to measure.") var scenario: [String] = []
   @Option(help: "How often each figure is taken; the median counts.") var runs = 5
-  @Option(help: "Changes of one run of `capture wal` and `capture trigger`.") var changes = 1_000_000
+  @Option(help: "Changes or rows of one run of `capture wal`, `capture trigger` and `backfill`.") var changes =
+    1_000_000
   @Option(help: "Seconds of one run of everything that is measured for a while.") var seconds = 5
   @Option(help: "A folder for scratch files.") var folder: String
   @Option(help: "The built program.") var tidemark: String
@@ -60,6 +61,7 @@ struct Scenario {
       Scenario(words: ["latency"], measure: measureLatency),
       Scenario(words: ["throughput"], measure: measureThroughput),
       Scenario(words: ["idle"], measure: measureIdle),
+      Scenario(words: ["backfill"], measure: measureBackfill),
       Scenario(words: ["capture", "wal"], measure: measureWAL),
       Scenario(words: ["capture", "commit"], measure: measureCommitToLog),
       Scenario(words: ["capture", "writer"], measure: measureWALWriter),

@@ -40,7 +40,8 @@ struct Site {
   }
 
   /// Runs a command to its end.
-  func command(_ name: String, _ arguments: String...) throws {
+  @discardableResult
+  func command(_ name: String, _ arguments: String...) throws -> Usage {
     try program([name] + arguments).end()
   }
 

@@ -47,6 +47,18 @@ import Testing
         detail: "crm answered 401 to POST /api/orders", since: ago(1_800)))
     orders.deadLetters = 2
     report.links = [customers, orders]
+    var backfill = StatusReport.Backfill(
+      id: 7, link: "customers", from: "database", endpoint: "shop.customers", reason: "requested", state: "running",
+      requestedAt: ago(90))
+    backfill.rows = 1_240_000
+    backfill.gaveWay = 3
+    backfill.total = 2_000_000
+    backfill.share = 0.62
+    backfill.rowsPerSecond = 8_300
+    backfill.secondsLeft = 92
+    backfill.key = "1240000"
+    backfill.startedAt = ago(88)
+    report.backfills = [backfill]
     report.conflicts = [
       .init(id: 88, link: "customers", key: "42", fields: ["phone", "city"], resolution: "open", at: ago(340)),
       .init(id: 87, link: "customers", key: "7", fields: ["credit_limit"], resolution: "database", at: ago(9_000)),

@@ -13,7 +13,7 @@ extension SystemTests {
       let text = kind == .sqlite ? "CAST(n AS TEXT)" : "n::text"
       try await scene.shop.execute(
         """
-        WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 3000)
+        WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1200)
         INSERT INTO customers (name, email, city)
         SELECT 'Customer', 'b' || \(text) || '@shop.example', 'v0' FROM counted
         """)
@@ -27,7 +27,7 @@ extension SystemTests {
         let begun = try await delivered(scene)
         reached.append(begun)
         try await eventually("the backfill moves on", within: .seconds(60)) {
-          try await delivered(scene) > min(begun + 300, 2_500)
+          try await delivered(scene) > min(begun + 150, 1_000)
         }
         service.signal(SIGKILL)
         _ = await service.ending()
@@ -61,7 +61,7 @@ extension SystemTests {
       var number = 0
       while !closing.isDue {
         number += 1
-        let email = "b\(1 + (number * 37) % 120 * 25)@shop.example"
+        let email = "b\(1 + (number * 37) % 120 * 10)@shop.example"
         versions[email, default: 0] += 1
         try await shop.execute("UPDATE customers SET city = 'v\(versions[email] ?? 0)' WHERE email = '\(email)'")
         try await Task.sleep(for: .milliseconds(30))

@@ -32,6 +32,11 @@ extension RemoteObject {
   }
 
   package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+    try await chunk(from: position, limit: limit, since: nil)
+  }
+
+  /// - Parameter since: where the listing begins, as a cursor; nil: everything there is.
+  func chunk(from position: Position?, limit: Int, since: JSONValue?) async throws -> Chunk {
     let place: ListingPlace
     if let position {
       guard position.epoch == epoch, let mark = ListingPlace(position.place) else {
@@ -44,7 +49,8 @@ extension RemoteObject {
     let stamp = stamps.now()
     let page = try await unwrapped {
       try await listing.page(
-        since: nil, at: place.page?.next, filter: .everything, size: max(1, min(limit, rules.list.size)))
+        since: since, at: place.page?.next, filter: since == nil ? .everything : .changes,
+        size: max(1, min(limit, rules.list.size)))
     }
     var following = place
     following.page = page.next.map { ListingPlace.PageMark(next: $0) }

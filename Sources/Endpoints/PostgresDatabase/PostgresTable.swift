@@ -8,7 +8,7 @@ package struct PostgresTable: ChangeTarget {
   package let name: String
   let oid: Int64
   let shapeName: String
-  private let polling: PollSettings?
+  let polling: PollSettings?
   private let restriction: RowRestriction?
   let reading: PostgresConnection
   let writing: PostgresConnection
@@ -59,7 +59,12 @@ extension TableShape {
   /// A row source with the columns of `names`, made by the server from a JSON object in parameter `$index`; values get
   /// the columns' own types.
   func record(_ names: [String], parameter index: Int, as alias: String) -> String {
-    "jsonb_to_record($\(index)::jsonb) AS \(alias)(\(typed(names)))"
+    record(names, from: "$\(index)", as: alias)
+  }
+
+  /// The same from the text that an expression gives.
+  func record(_ names: [String], from text: String, as alias: String) -> String {
+    "jsonb_to_record(\(text)::jsonb) AS \(alias)(\(typed(names)))"
   }
 
   /// The same from an array of objects.
@@ -69,7 +74,9 @@ extension TableShape {
 
   private func typed(_ names: [String]) -> String {
     names.map { name in
-      "\(quoted(postgresIdentifier: name)) \(columns.first { $0.name == name }?.type ?? "text")"
+      let column = columns.first { $0.name == name }
+      let collation = column?.collation.map { " COLLATE \($0)" } ?? ""
+      return "\(quoted(postgresIdentifier: name)) \(column?.type ?? "text")\(collation)"
     }.joined(separator: ", ")
   }
 

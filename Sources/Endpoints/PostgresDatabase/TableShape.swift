@@ -13,6 +13,8 @@ struct TableShape: Sendable {
     var isIdentityAlways: Bool
     /// The role may select it.
     var isReadable: Bool
+    /// For SQL text, where it is not that of the type: two values compare only under one collation.
+    var collation: String?
   }
 
   /// A partition, by its oid; `sql` is its name for SQL text.
@@ -128,13 +130,16 @@ struct TableShape: Sendable {
     shape?.columns = try session.all(
       """
       SELECT attname, format_type(atttypid, atttypmod), attgenerated <> '', attidentity = 'a',
-        has_column_privilege(attrelid, attnum, 'SELECT')
-      FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        has_column_privilege(attrelid, attnum, 'SELECT'), quote_ident(n.nspname) || '.' || quote_ident(collname)
+      FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+      LEFT JOIN pg_collation c ON c.oid = attcollation AND attcollation <> typcollation
+      LEFT JOIN pg_namespace n ON n.oid = collnamespace
+      WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum
       """, [.integer(oid)]
     ) {
       Column(
         name: $0.string(0), type: $0.string(1), isGenerated: $0.bool(2), isIdentityAlways: $0.bool(3),
-        isReadable: $0.bool(4))
+        isReadable: $0.bool(4), collation: $0.optionalString(5))
     }
     shape?.key = try session.all(
       """

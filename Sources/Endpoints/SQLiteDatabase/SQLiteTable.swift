@@ -7,9 +7,9 @@ struct SQLiteTable: ChangeTarget {
   let database: SQLiteDatabase
   let shape: TableShape
   /// Nil where all of its rows is told.
-  private let cut: RowCut?
+  let cut: RowCut?
   /// SQL that is true for the rows that may be told.
-  private let isTold: String
+  let isTold: String
 
   /// - Throws: `Failure` where the restriction does not fit the table.
   init(database: SQLiteDatabase, shape: TableShape, _ restriction: RowRestriction?) throws(Failure) {

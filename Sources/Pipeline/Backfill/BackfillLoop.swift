@@ -1,5 +1,4 @@
 package import Changes
-import JSON
 package import Log
 package import Logging
 import ServiceLifecycle
@@ -11,12 +10,21 @@ package struct BackfillEnd: Sendable {
   package let side: Side
   package let endpoint: EndpointName
   package let reader: any RecordReader
+  /// Links whose records this one refers to: where they are read too, they are read first.
+  package let after: [LinkName]
+  /// Where the end's changes are captured as they happen: whose capture lag is that of live changes.
+  package let source: SourceName?
 
-  package init(link: LinkName, side: Side, endpoint: EndpointName, reader: any RecordReader) {
+  package init(
+    link: LinkName, side: Side, endpoint: EndpointName, reader: any RecordReader, after: [LinkName] = [],
+    source: SourceName? = nil
+  ) {
     self.link = link
     self.side = side
     self.endpoint = endpoint
     self.reader = reader
+    self.after = after
+    self.source = source
   }
 
   var direction: Direction { side == .local ? .push : .pull }
@@ -24,88 +32,80 @@ package struct BackfillEnd: Sendable {
   var place: String { "\(link) \(direction)" }
 }
 
-/// Reads whole endpoints into the log, chunk by chunk, beside live changes and without pausing them.
+/// Reads ends into the log, chunk by chunk, beside live changes and without pausing them.
 ///
-/// No lock and no watermark table: each row carries the stamp its source had *before* the chunk was read. Where a newer
-/// change of a record was seen, before or after, replay compares stamps and reads the record again instead of trusting
-/// the row (see `Stamp`), so a backfill never overwrites newer state (DESIGN, invariant 8). A chunk's rows and the
-/// place of the next chunk enter the log in one transaction: whatever is killed, at most one chunk is read again.
+/// No lock and no watermark table: a chunk's low watermark is the end of the log before it was read, its high watermark
+/// the transaction that appends it, and a row whose record changed in between gives way (see `ChangeLog.append`). What
+/// changes later comes later in the log, and a change that was captured late is told by its stamp (see `Stamp`). So a
+/// backfill never overwrites newer state (DESIGN, invariant 8). A chunk's rows and the place of the next one enter the log
+/// in one transaction: whatever is killed, at most one chunk is read again.
 package struct BackfillLoop: Service {
-  private static let chunkRows = 500
-  /// Live changes go first: with more rows than this still to be replayed, the backfill rests.
-  private static let mostPending = 2_000
+  /// How soon a request is noticed.
   private static let rest = Duration.milliseconds(250)
+  /// An end that is down is asked no more often than this, after a while.
+  private static let longestPause = Duration.seconds(15)
 
   private let ends: [BackfillEnd]
   private let log: ChangeLog
+  private let only: Set<Int64>?
   private let telemetry: Telemetry
   private let logger: Logger
 
-  package init(_ ends: [BackfillEnd], log: ChangeLog, telemetry: Telemetry, logger: Logger) {
+  /// - Parameter only: the backfills to carry out; nil: every one there is.
+  package init(
+    _ ends: [BackfillEnd], log: ChangeLog, only: Set<Int64>? = nil, telemetry: Telemetry, logger: Logger
+  ) {
     self.ends = ends
     self.log = log
+    self.only = only
     self.telemetry = telemetry
     self.logger = logger
   }
 
-  /// Carries out what was requested, and what an earlier run left unfinished, until shutdown.
+  /// Carries out what was requested, and what an earlier run left unfinished, until shutdown. Ends are read side by side:
+  /// one that cannot be reached holds up no other.
   package func run() async throws {
+    await withTaskGroup(of: Void.self) { group in
+      for end in ends { group.addTask { await attend(end) } }
+    }
+  }
+
+  private func attend(_ end: BackfillEnd) async {
+    var pause = Self.rest
     while !Task.isCancelled, !Task.isShuttingDownGracefully {
-      for end in ends {
-        do {
-          try await carryOut(end)
-          telemetry.clear(.backfill, end.place)
-        } catch is CancellationError {
-          return
-        } catch {
-          let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
-          let reason = StallReason(failureCode: failure?.code)
-          let isNew = telemetry.stall(.backfill, end.place, reason, detail: "\(error)")
-          logger.log(
-            level: isNew ? .warning : .debug,
-            "backfill of \(end.endpoint) is interrupted and goes on by itself: \(error)")
-        }
+      do {
+        try await carryOut(end, isRetry: pause > Self.rest)
+        telemetry.clear(.backfill, end.place)
+        pause = Self.rest
+      } catch is CancellationError {
+        return
+      } catch {
+        report(error, end)
+        pause = min(pause * 2, Self.longestPause)
       }
-      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.rest) }
+      let rest = pause
+      try? await cancelWhenGracefulShutdown { try await Task.sleep(for: rest) }
     }
   }
 
-  private func carryOut(_ end: BackfillEnd) async throws {
-    for var backfill in try await log.backfills(of: end.link) where backfill.side == end.side && backfill.state != .done
-    {
-      let beginning = backfill.rows == 0 ? "starts" : "goes on after \(backfill.rows) rows"
-      logger.notice("backfill \(backfill.id) of \(end.endpoint) \(beginning)")
-      while backfill.state != .done {
-        try await waitForRoom(end)
-        backfill = try await readChunk(of: backfill, end)
-      }
-      logger.notice("backfill \(backfill.id) of \(end.endpoint) is done: \(backfill.rows) rows")
+  private func carryOut(_ end: BackfillEnd, isRetry: Bool) async throws {
+    for backfill in try await active(of: end.link) where backfill.side == end.side {
+      for link in end.after where try await !active(of: link).isEmpty { return }
+      var run = BackfillRun(backfill, end, log: log, telemetry: telemetry, logger: logger)
+      try await run.carryOut(isRetry: isRetry)
     }
   }
 
-  private func readChunk(of backfill: Backfill, _ end: BackfillEnd) async throws -> Backfill {
-    let chunk = try await end.reader.chunk(from: backfill.place, limit: Self.chunkRows)
-    let reads = chunk.records.map { record in
-      Change(
-        .read, of: end.endpoint, key: record.key, row: record.fields.bytes, stamp: record.stamp,
-        version: record.version, committedAt: .now)
-    }
-    try await log.append(reads, from: SourceName("backfill"), of: backfill, next: chunk.next)
-    telemetry.backfillRows(link: end.link).increment(by: reads.count)
-    var next = backfill
-    next.place = chunk.next
-    next.rows += Int64(reads.count)
-    next.state = chunk.next == nil ? .done : .running
-    return next
+  private func active(of link: LinkName) async throws -> [Backfill] {
+    try await log.backfills(of: link).filter { $0.state.isActive && only?.contains($0.id) ?? true }
   }
 
-  private func waitForRoom(_ end: BackfillEnd) async throws {
-    while true {
-      try Task.checkCancellation()
-      if Task.isShuttingDownGracefully { throw CancellationError() }
-      let figures = try await log.figures(of: end.link, end.direction, endpoint: end.endpoint)
-      guard figures.pending > Self.mostPending else { return }
-      try await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.rest) }
-    }
+  private func report(_ error: any Error, _ end: BackfillEnd) {
+    let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
+    let reason = StallReason(failureCode: failure?.code)
+    let isNew = telemetry.stall(.backfill, end.place, reason, detail: "\(error)")
+    logger.log(
+      level: isNew ? .warning : .debug,
+      "backfill of \(end.endpoint) is interrupted and goes on by itself: \(error)")
   }
 }

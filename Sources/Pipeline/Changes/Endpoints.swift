@@ -51,6 +51,16 @@ package protocol RecordReader: Sendable {
 
   /// Up to about `limit` records in a stable order, from where the last chunk ended; nil starts at the beginning.
   func chunk(from position: Position?, limit: Int) async throws -> Chunk
+
+  /// Looks whether a backfill can read the selection, and how many rows that will be about; nil where only reading
+  /// everything could tell.
+  /// - Throws: `Failure` `backfill.…` with advice where it cannot be read, `EndUnavailable` if nothing can for now.
+  func rowCount(_ selection: BackfillSelection) async throws -> RowCount?
+
+  /// The next rows of the selection for a backfill: at most `limit`, and a few megabytes. A chunk may be empty and not
+  /// be the last.
+  /// - Throws: as `rowCount`.
+  func rows(_ selection: BackfillSelection, from position: Position?, limit: Int) async throws -> RowChunk
 }
 
 /// An end that can be written.

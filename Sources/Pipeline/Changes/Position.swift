@@ -35,6 +35,8 @@ package struct LogSequence: Hashable, Comparable, Sendable, CustomStringConverti
 package struct Stamp: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let number: Int64
   package init(_ number: Int64) { self.number = number }
+  /// Of a row that may be outdated whatever is known of its record: the record is read again.
+  package static let readAgain = Stamp(-1)
   package static func < (a: Stamp, b: Stamp) -> Bool { a.number < b.number }
   package var description: String { String(number) }
 }

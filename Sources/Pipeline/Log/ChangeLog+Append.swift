@@ -44,25 +44,6 @@ extension ChangeLog {
       ])
   }
 
-  /// Puts the rows of a backfill's chunk on disk together with the place where the next chunk starts.
-  package func append(
-    _ reads: [Change], from source: SourceName, of backfill: Backfill, next: Position?
-  ) async throws {
-    try await writer.transaction { session in
-      try Self.appendBlocks(reads, from: source, session)
-      try session.execute(
-        """
-        UPDATE backfills SET epoch = ?, place = ?, rows = rows + ?, state = ?, updated_at = ? WHERE id = ?
-        """,
-        [
-          .text(orNull: next?.epoch), .text(orNull: next?.place), .integer(Int64(reads.count)),
-          .text(next == nil ? Backfill.State.done.rawValue : Backfill.State.running.rawValue),
-          .integer(Timestamp.now.microseconds), .integer(backfill.id),
-        ])
-    }
-    ring(reads)
-  }
-
   /// Where capture of a source goes on; nil if it never captured anything.
   package func captureWatermark(of source: SourceName) async throws -> Position? {
     try await reader.run { session in

@@ -21,10 +21,10 @@ extension ChangeLog {
       try session.execute(
         "UPDATE capture_watermarks SET whole_after = (SELECT last_sequence FROM log_end) WHERE source = ?",
         [.text(source.description)])
-      // A backfill that has not begun will read everything that is missed.
+      // A backfill that has not begun will read everything that is missed; an operator's may be of a part.
       let isAsked = try session.first(
-        "SELECT 1 FROM backfills WHERE link = ? AND side = ? AND state = 'requested'",
-        [.text(link.description), .integer(Int64(Side.local.rawValue))]
+        "SELECT 1 FROM backfills WHERE link = ? AND side = ? AND state = 'requested' AND reason <> ?",
+        [.text(link.description), .integer(Int64(Side.local.rawValue)), .text(Backfill.requested)]
       ) { _ in true }
       guard isAsked == nil else { return false }
       try Self.requestBackfill(of: link, .local, reason: "its table was not captured for a while", session)

@@ -57,6 +57,28 @@ extension ChangeLog {
     }
   }
 
+  /// What a link has not settled yet: how many changes, and when the oldest of them that no backfill read was committed
+  /// (as far as its block tells).
+  package func pending(
+    of link: LinkName, _ direction: Direction, endpoint: EndpointName
+  ) async throws -> (changes: Int64, oldestLive: Timestamp?) {
+    try await reader.transaction(.deferred) { session in
+      let watermark =
+        try session.first(
+          "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?",
+          [.text(link.description), .integer(Int64(direction.rawValue))]
+        ) { LogSequence($0.integer(0)) } ?? .start
+      let live = try session.first(
+        """
+        SELECT min(oldest_commit) FROM block_endpoints JOIN blocks USING (first_sequence)
+        WHERE endpoint = ? AND first_sequence > ? AND source <> ?
+        """,
+        [.text(endpoint.description), .integer(watermark.number), .text(SourceName.backfill.description)]
+      ) { $0.isNull(0) ? nil : Timestamp(microseconds: $0.integer(0)) }
+      return (try Self.pending(endpoint, after: watermark, session).count, live ?? nil)
+    }
+  }
+
   package func figures(of source: SourceName) async throws -> CaptureFigures? {
     try await reader.run { session in
       try session.first(

@@ -1,3 +1,5 @@
+package import Changes
+
 /// An instant in UTC with up to six digits of a second, read from the ways databases and APIs write one
 /// (RFC 3339; PostgreSQL's and SQLite's space for `T`; a zone of hours alone; none, which means UTC).
 struct Instant: Hashable {
@@ -24,6 +26,9 @@ struct Instant: Hashable {
     seconds = Self.days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
     microseconds = fraction
   }
+
+  /// Microseconds since 1970.
+  var sinceEpoch: Int64 { seconds * 1_000_000 + microseconds }
 
   /// RFC 3339 in UTC, without trailing zeros of the fraction.
   var text: String {
@@ -103,5 +108,13 @@ private struct DigitReader {
     guard sign == 1 || take("-"), let hours = number(2) else { return nil }
     _ = take(":")
     return sign * (hours * 3600 + (number(2) ?? 0) * 60)
+  }
+}
+
+extension Timestamp {
+  /// Reads a time as databases and APIs write one; see `Instant`. Nil for anything else.
+  package init?(instant text: String) {
+    guard let instant = Instant(text) else { return nil }
+    self.init(microseconds: instant.sinceEpoch)
   }
 }

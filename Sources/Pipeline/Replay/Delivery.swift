@@ -81,7 +81,8 @@ struct Delivery: Sendable {
   func sourceRecord(_ change: Change, _ state: RecordState?) async throws -> Seen {
     let changedAt = change.committedAt == .unknown ? nil : change.committedAt
     let object = change.operation == .delete ? nil : try JSONObject(parsing: change.row)
-    if change.origin != .replay, state?[source].stamp.map({ change.stamp > $0 }) ?? true, isWhole(object) {
+    let isNewest = change.stamp != .readAgain && (state?[source].stamp.map { change.stamp > $0 } ?? true)
+    if change.origin != .replay, isNewest, isWhole(object) {
       return Seen(
         key: change.key, object: object, version: change.version, changedAt: changedAt, stamp: change.stamp)
     }

@@ -106,7 +106,7 @@ package final class PostgresSession {
       })
   }
 
-  private func finished(_ pointer: OpaquePointer?) throws(PostgresError) -> ResultHandle {
+  func finished(_ pointer: OpaquePointer?) throws(PostgresError) -> ResultHandle {
     guard let pointer = unsafe pointer else {
       throw PostgresError(sqlState: PostgresError.lost, message: handle.message)
     }

@@ -132,6 +132,13 @@ extension Telemetry {
 
   package func logBytes() -> Gauge { gauge("tidemark_log_bytes", "Bytes of the log in use.") }
 
+  package func backfillTimeLeft(link: some CustomStringConvertible) -> Gauge {
+    gauge(
+      "tidemark_backfill_eta_seconds",
+      "Seconds until the running backfill has read everything at its present rate; absent until somebody can tell.",
+      ["link": link])
+  }
+
   package func logCorruptRecords() -> Counter {
     counter("tidemark_log_corrupt_records_total", "Blocks of the log whose checksum did not match when read.")
   }

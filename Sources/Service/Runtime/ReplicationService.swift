@@ -54,8 +54,8 @@ package struct ReplicationService: Sendable {
   private func requestInitialBackfills() async throws {
     for link in assembly.configuration.links where link.direction != .pull {
       let known = try await log.backfills(of: link.name)
-      if !known.contains(where: { $0.side == .local }) {
-        try await log.requestBackfill(of: link.name, .local, reason: "initial")
+      if !known.contains(where: { $0.side == .local && $0.reason == Backfill.initial }) {
+        try await log.requestBackfill(of: link.name, .local, reason: Backfill.initial)
       }
     }
   }
@@ -107,7 +107,10 @@ package struct ReplicationService: Sendable {
     }
     for link in assembly.configuration.links where link.table.system == gap.source.description {
       guard link.direction != .pull, gap.endpoints?.contains(link.table) ?? true else { continue }
-      let isAsked = try await log.backfills(of: link.name).contains { $0.side == .local && $0.state == .requested }
+      // One that an operator asked for may be of a part, and may be cancelled.
+      let isAsked = try await log.backfills(of: link.name).contains {
+        $0.side == .local && $0.state == .requested && $0.reason != Backfill.requested
+      }
       if !isAsked { try await log.requestBackfill(of: link.name, .local, reason: gap.reason) }
     }
   }
@@ -123,12 +126,7 @@ package struct ReplicationService: Sendable {
   }
 
   private func backfills() -> any Service {
-    let ends = assembly.links.flatMap { link in
-      Side.allCases.map { side in
-        BackfillEnd(link: link.name, side: side, endpoint: link[side].name, reader: link[side].target)
-      }
-    }
-    return BackfillLoop(ends, log: log, telemetry: telemetry, logger: logger)
+    BackfillLoop(assembly.backfillEnds, log: log, telemetry: telemetry, logger: logger)
   }
 
   private var watch: CaptureWatch { CaptureWatch(assembly: assembly, progress: progress) }

@@ -46,6 +46,9 @@ package struct StatusReporter: Sendable {
     report.log.hold = try await hold(now)
     report.sources = try await sources(stalls)
     for link in configuration.links { report.links.append(try await self.link(link, stalls, now)) }
+    report.backfills = try await log.backfills().filter { $0.isWorthShowing(at: now) }.map { backfill in
+      StatusReport.Backfill(backfill, configuration)
+    }
     report.conflicts = try await log.conflicts(openOnly: false, limit: Self.recent).map(Self.conflict)
     report.deadLetters = try await log.deadLetters(limit: Self.recent).map(Self.deadLetter)
     if telemetry != nil, !report.standstills.isEmpty { report.state = .stalled }

@@ -27,6 +27,30 @@ extension StatusPage {
     return table(title, rows)
   }
 
+  var backfills: HTML {
+    table(
+      "Backfills",
+      report.backfills.map { backfill in
+        let isRunning = backfill.state == "running"
+        let pace: String = isRunning ? backfill.pace ?? "–" : "–"
+        let left: String = isRunning ? ShownText.seconds(backfill.secondsLeft) : "–"
+        let note: String = backfill.note ?? ""
+        var bar: HTML = "unknown"
+        if let share = backfill.share.map({ "\(Int($0 * 100))" }) {
+          bar = "<progress max=\"100\" value=\"\(share)\" aria-label=\"done\"></progress> \(share) %"
+        }
+        return [
+          Cell("Backfill", "\("\(backfill.id)") <b>\(backfill.link)</b> <small>from \(backfill.endpoint)</small>"),
+          Cell("State", "<span class=\"pill \(backfill.pill)\">\(backfill.state)</span> \(note)"),
+          Cell("Done", bar),
+          Cell("Rows", "\(backfill.amount)", isNumber: true),
+          Cell("Rate", "\(pace)", isNumber: true),
+          Cell(
+            "Left", "\(left)", isNumber: true),
+        ]
+      })
+  }
+
   var conflicts: HTML {
     table(
       "Recent conflicts",
@@ -96,5 +120,16 @@ extension StatusPage {
       \(body)</tbody></table></section>
 
       """
+  }
+}
+
+extension StatusReport.Backfill {
+  /// The look of its state.
+  fileprivate var pill: String {
+    switch state {
+    case "running", "done": "running"
+    case "failed": "stalled"
+    default: "paused"
+    }
   }
 }

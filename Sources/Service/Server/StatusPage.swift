@@ -22,7 +22,7 @@ struct StatusPage {
     </head>
     <body>
     <main>
-    \(header)\(tiles)\(attention)\(links)\(sources(.database, "Databases"))\(sources(.connector, "Connectors"))\
+    \(header)\(tiles)\(attention)\(links)\(backfills)\(sources(.database, "Databases"))\(sources(.connector, "Connectors"))\
     \(conflicts)\(deadLetters)\(footer)
     </main>
     <p id="lost" role="status" hidden>No answer from Tidemark; what you see is old.</p>

@@ -25,6 +25,7 @@ enum StatusPageStyle {
       background: var(--warn-ground); color: var(--warn) }
     .pill.running { background: var(--good-ground); color: var(--good) }
     .pill.stalled, .pill.stopped { background: var(--bad-ground); color: var(--bad) }
+    progress { width: 7rem; height: .6rem; accent-color: var(--sea) }
     .bad { color: var(--bad); font-weight: 600 }
     .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin-top: 1.25rem }
     .tile, .card, table, .attention li { background: var(--paper); border: 1px solid var(--line);

@@ -8,6 +8,7 @@ extension StatusReport {
     [
       "state": .string(state.rawValue), "generated_at": generatedAt.json, "service": service.json, "log": log.json,
       "sources": .array(sources.map(\.json)), "links": .array(links.map(\.json)),
+      "backfills": .array(backfills.map(\.json)),
       "conflicts": .array(conflicts.map(\.json)), "dead_letters": .array(deadLetters.map(\.json)),
     ]
   }
@@ -22,6 +23,7 @@ extension StatusReport {
       log: try Log(members: Members(members.required("log"), "log.")))
     sources = try members.list("sources", Source.init(members:))
     links = try members.list("links", Link.init(members:))
+    backfills = try members.list("backfills", Backfill.init(members:))
     conflicts = try members.list("conflicts", Conflict.init(members:))
     deadLetters = try members.list("dead_letters", DeadLetter.init(members:))
   }

@@ -26,6 +26,7 @@ extension StatusReport {
       lines += ["", TextTable(heads, links.flatMap(Self.rows), numbers: 3).text]
     }
     lines += verifications
+    if !backfills.isEmpty { lines += [""] + Self.table(backfills) }
     for (name, standstill) in standstills {
       lines += ["", ShownText.plain("! \(standstill.stage) \(name): \(standstill.detail ?? standstill.reason)")]
       lines.append("  \(ShownText.plain(standstill.advice))")
@@ -104,7 +105,7 @@ extension StatusReport.Way {
 }
 
 /// Columns as wide as their longest cell, two spaces apart, cut to 80 columns by shortening the first.
-private struct TextTable {
+struct TextTable {
   static let width = 80
   let text: String
 

@@ -14,6 +14,8 @@ package struct StatusReport: Sendable, Hashable {
   package var log: Log
   package var sources: [Source] = []
   package var links: [Link] = []
+  /// Those that are not ended, and those that ended a short while ago, oldest first.
+  package var backfills: [Backfill] = []
   /// The most recent first.
   package var conflicts: [Conflict] = []
   /// The most recent first.

@@ -37,6 +37,11 @@ enum ExitStatus {
     code == "sql.42P01" || ["connector.", "database.", "link.", "table."].contains { code.hasPrefix($0) }
   }
 
+  /// What was asked for does not exist, or cannot be read.
+  private static func isOfUsage(_ code: String) -> Bool {
+    ["link.unknown", "link.direction", "usage.", "backfill."].contains { code.hasPrefix($0) }
+  }
+
   private static func status(of error: any Error) -> ExitCode {
     switch error {
     case is Problems: configuration
@@ -46,7 +51,7 @@ enum ExitStatus {
     case is PostgresError, is SQLiteError: unavailable
     case let end as EndUnavailable: end.failure.code == "sql.42501" ? permission : unavailable
     case let failure as Failure where failure.code == "sql.42501": permission
-    case let failure as Failure where failure.code == "link.unknown": .validationFailure
+    case let failure as Failure where isOfUsage(failure.code): .validationFailure
     case let failure as Failure where failure.code == "sqlite.missing": unavailable
     case let failure as Failure where ["http.401", "http.403"].contains(failure.code): permission
     case let failure as Failure where failure.code.hasPrefix("http."): unavailable

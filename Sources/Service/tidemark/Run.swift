@@ -42,13 +42,6 @@ struct Run: AsyncParsableCommand {
     return level
   }
 
-  private func makeFolder(of log: String) throws {
-    // What travels may be personal data: nobody else reads the log or the folder made for it.
-    umask(0o077)
-    let folder = URL(fileURLWithPath: log).deletingLastPathComponent()
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  }
-
   /// Attaching changes somebody's database, so it is never done unasked.
   private func requireAttachment(_ assembly: Assembly) async throws {
     for (name, database) in assembly.databases {
@@ -59,4 +52,12 @@ struct Run: AsyncParsableCommand {
       throw ExitStatus.configuration
     }
   }
+}
+
+/// Makes the folder that a log is to stand in.
+func makeFolder(of log: String) throws {
+  // What travels may be personal data: nobody else reads the log or the folder made for it.
+  umask(0o077)
+  let folder = URL(fileURLWithPath: log).deletingLastPathComponent()
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
 }

@@ -26,7 +26,7 @@ struct Tidemark: AsyncParsableCommand {
     version: tidemarkVersion,
     subcommands: [
       Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
-        VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
+      VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])
 

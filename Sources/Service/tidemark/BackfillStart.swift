@@ -1,0 +1,103 @@
+import ArgumentParser
+import Changes
+import Config
+import Foundation
+import JSON
+import Log
+import Runtime
+
+struct BackfillStart: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "start", abstract: "Read a side of links, whole or in part. This is what `backfill` does by itself.")
+
+  enum Origin: String, ExpressibleByArgument, CaseIterable { case database, application }
+
+  @OptionGroup var options: ConfigurationOptions
+  @Argument(help: "The links to read; all of them where none is named.") var links: [String] = []
+  @Option(help: "The side to read: database or application.") var from: Origin = .database
+  @Option(name: .customLong("where"), help: "Only rows for which this condition holds, in the database's own SQL.")
+  var condition: String?
+  @Option(help: "Only what changed since: 2026-11-24T10:00:00Z, 2026-11-24, or so long ago: 2h, 7d.")
+  var since: TimeArgument?
+  @Option(help: "Only these records: a file with a key on each line, or - for standard input.") var keys: String?
+  @Option(help: "At most so many rows a second, for example 500/s.") var rate: RateArgument?
+  @Option(help: "Rest while live changes are further behind than this.") var maxLag = DurationArgument(
+    duration: BackfillOptions.usualMostLag)
+  @Flag(help: "Read everything into the log without waiting for its delivery.") var logOnly = false
+  @Flag(help: "Say what would be read, and read nothing.") var dryRun = false
+  @Flag(help: "Return at once instead of waiting for the end.") var detach = false
+  @Flag(help: "Print JSON, a line at a time.") var json = false
+
+  func validate() throws {
+    if keys != nil, condition != nil || since != nil {
+      throw ValidationError("--keys names the records: it goes with neither --where nor --since")
+    }
+    if keys != nil, links.count != 1 { throw ValidationError("--keys needs the one link whose keys they are") }
+    if condition != nil, from == .application { throw ValidationError("--where is SQL: it is for --from database") }
+  }
+
+  func run() async throws {
+    try await ExitStatus.reporting {
+      let configuration = try options.load()
+      let desk = try await BackfillDesk(configuration)
+      let plans = try await desk.plans(
+        links, from == .database ? .local : .remote,
+        BackfillOptions(
+          selection: BackfillSelection(condition: condition, since: since?.moment(before: .now)),
+          rowsPerSecond: rate?.perSecond, mostLag: maxLag.duration, isLogOnly: logOnly),
+        keys: try keys.map(readKeys))
+      if dryRun { return plans.forEach(show) }
+      try makeFolder(of: configuration.log)
+      let (log, isOurs) = try await ChangeLog.forCommand(configuration)
+      let ids = try await desk.request(plans, log)
+      guard !detach else {
+        let how = isOurs ? "it starts with `tidemark run`" : "the service carries it out"
+        for (id, plan) in zip(ids, plans) { print("\(plan.link): backfill \(id) is noted; \(how)") }
+        return
+      }
+      try await BackfillProgress(isJSON: json).follow(ids, desk, log, isOurs: isOurs)
+    }
+  }
+
+  /// One key a line: a JSON array for a key of several columns, else the text as it is.
+  private func readKeys(_ path: String) throws -> [RecordKey] {
+    let text: String
+    if path == "-" {
+      text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    } else {
+      guard let content = try? String(contentsOfFile: path, encoding: .utf8) else {
+        throw Failure(code: "usage.keys", message: "there is no file \(path) of keys that can be read")
+      }
+      text = content
+    }
+    var known: Set<RecordKey> = []
+    var keys: [RecordKey] = []
+    for line in text.split(whereSeparator: \.isNewline).map({ $0.trimmingCharacters(in: .whitespaces) })
+    where !line.isEmpty {
+      let key: RecordKey =
+        switch try? JSONValue(parsing: line) {
+        case .array(let values)?: RecordKey(values)
+        case .string(let text)?: RecordKey(.string(text))
+        default: RecordKey(.string(line))
+        }
+      if known.insert(key).inserted { keys.append(key) }
+    }
+    guard !keys.isEmpty else { throw Failure(code: "usage.keys", message: "\(path) names no key") }
+    return keys
+  }
+
+  private func show(_ plan: BackfillDesk.Plan) {
+    if json {
+      return print(
+        JSONValue.object([
+          "link": .string(plan.link.description), "endpoint": .string(plan.endpoint.description),
+          "total": plan.total.map { .integer($0.rows) } ?? .null,
+          "total_is_exact": plan.total.map { .bool($0.isExact) } ?? .null,
+        ]).text)
+    }
+    let amount =
+      plan.total.map { "\($0.isExact ? "" : "about ")\($0.rows) \(plan.keys == nil ? "rows" : "keys")" }
+      ?? "an unknown number of records"
+    print("\(plan.link): would read \(amount) of \(plan.endpoint)")
+  }
+}
