@@ -71,13 +71,6 @@ extension ChangeLog {
     }
   }
 
-  /// The last sequence there is.
-  package func end() async throws -> LogSequence {
-    try await reader.run { session in
-      LogSequence(try session.first("SELECT last_sequence FROM log_end") { $0.integer(0) } ?? 0)
-    }
-  }
-
   // MARK: - By who carries it out
 
   /// Notes that a backfill begins, or goes on.
