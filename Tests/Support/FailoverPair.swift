@@ -27,6 +27,9 @@ package final class FailoverPair: Sendable {
     try expectReady("start")
   }
 
+  // Foundation keeps the keeper, and with it the pipe, until it ends.
+  deinit { try? orders.fileHandleForWriting.close() }
+
   /// Whichever of the two takes writes, as an application that minds failovers would say it.
   package func url(_ database: String) -> String {
     "postgres://postgres@/\(database)?host=\(folder),\(folder)&port=\(ports[0]),\(ports[1])&target_session_attrs=read-write"

@@ -30,6 +30,9 @@ package final class ScratchPooler: Sendable {
     }
   }
 
+  // Foundation keeps the keeper, and with it the pipe, until it ends.
+  deinit { try? lifeline.fileHandleForWriting.close() }
+
   package func url(_ database: String) -> String { "postgres://postgres@127.0.0.1:\(port)/\(database)" }
 
   /// pgbouncer refuses to run as root, as PostgreSQL does.
