@@ -32,6 +32,28 @@ struct BackfillTests {
     #expect(seen.count == records)
   }
 
+  @Test("after a gap, records that nobody saw deleted are deleted at the other side, but no unusual number of them")
+  func goneRecords() async throws {
+    let ends = try await MemoryLink(policy: ConflictPolicy(default: .side(.local)))
+    try await ends.running { for number in 1...300 { await Self.write(ends, number, version: 0) } }
+    #expect(await ends.remote.contents.count == 300)
+    let options = BackfillOptions(findsGone: true)
+    for number in 1...50 { await ends.local.removeUnseen(RecordKey(.integer(number))) }
+    try await ends.running {
+      try await ends.log.requestBackfill(of: ends.link.name, .local, reason: "gap", options: options)
+    }
+    #expect(await ends.remote.contents.count == 250)
+    #expect(try await ends.differences == [])
+
+    for number in 51...200 { await ends.local.removeUnseen(RecordKey(.integer(number))) }
+    try await ends.running {
+      try await ends.log.requestBackfill(of: ends.link.name, .local, reason: "gap", options: options)
+    }
+    let last = try #require(try await ends.log.backfills(of: ends.link.name).last)
+    #expect(last.state == .failed && last.failure?.contains("150 of 250 records") == true, "\(last)")
+    #expect(await ends.remote.contents.count == 250)
+  }
+
   private static func write(_ ends: MemoryLink, _ number: Int, version: Int) async {
     await ends.local.put(
       RecordKey(.integer(number)),

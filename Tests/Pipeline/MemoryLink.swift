@@ -63,8 +63,9 @@ struct MemoryLink {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for source in directions.map({ $0.source == .local ? local : remote }) {
         group.addTask {
-          let observed = ObservedSource(source, progress: progress)
-          try await CaptureLoop(observed, into: log, telemetry: telemetry, logger: quietLogger) { _ in }.run()
+          try await CaptureLoop(
+            source, into: log, progress: progress, telemetry: telemetry, logger: quietLogger
+          ) { _ in }.run()
         }
       }
       for direction in directions {
@@ -95,7 +96,7 @@ struct MemoryLink {
       guard ContinuousClock.now < deadline else { throw Restless(report: try await restlessness()) }
       var isQuiet = true
       var marks = [try await log.figures().last]
-      isQuiet = try await log.backfills(of: link.name).allSatisfy { $0.state == .done }
+      isQuiet = try await log.backfills(of: link.name).allSatisfy { !$0.state.isActive }
       for direction in directions {
         let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
         isQuiet = isQuiet && figures.pending == 0 && figures.waiting == 0

@@ -36,6 +36,22 @@ struct SeenRowsTests {
     #expect(try await log.captureWatermark(of: Self.source)?.place == "2")
   }
 
+  @Test func `What a backfill reads of a polled table is known, and of others nothing is kept`() async throws {
+    let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
+    let told = RecordKey(1)
+    try await log.append(Self.batch([SeenRow(key: told, hash: Self.hash(7))], through: "1"), from: Self.source)
+    for table in ["items", "others"] {
+      let backfill = try await log.requestBackfill(of: LinkName(table), .local, reason: Backfill.initial)
+      let rows = (1...3).map { ReadRow(key: RecordKey(.integer($0)), row: Array("{}".utf8), stamp: Stamp(1)) }
+      _ = try await log.append(
+        BackfillChunk(rows, next: nil, low: .start), of: backfill, endpoint: EndpointName(system: "shop", name: table),
+        rate: 1)
+    }
+    let seen = try await log.seen((1...3).map { RecordKey(.integer($0)) }, of: Self.source)
+    #expect(seen == [told: Self.hash(7), RecordKey(2): .unknown, RecordKey(3): .unknown])
+    #expect(try await log.seenSources() == [Self.source])
+  }
+
   @Test func `Known keys come in pages that leave none out`() async throws {
     let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
     let keys = (1...25).map { RecordKey([.integer($0), .string(String(repeating: "k", count: $0 % 3))]) }

@@ -31,6 +31,9 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
 
   package func remove(_ key: RecordKey) { erase(key, .application) }
 
+  /// As if capture had not been there: nobody is told.
+  package func removeUnseen(_ key: RecordKey) { records[key] = nil }
+
   /// Makes a record hold `fields`, or takes it away, behind the back of the change feed: as if capture had been off.
   package func plant(_ key: RecordKey, _ fields: JSONObject?, modifiedAt: Timestamp = .now) {
     clock += 1

@@ -108,7 +108,7 @@ package final class ScratchPostgres: Sendable {
     trap '' INT TERM HUP
     $as "$bin/initdb" -D "$folder/data" -U postgres -A trust -N -E UTF8 --locale=C.UTF-8 >"$folder/init" 2>&1 &&
     $as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" start >/dev/null 2>&1 </dev/null -o \
-      "-k $folder -p $port -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300 \
+      "-k $folder -p $port -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=800 \
        -c max_prepared_transactions=10 -c wal_level=logical -c max_replication_slots=100 -c max_wal_senders=100 \
        -c logging_collector=off" &&
     echo ready || { tail -3 "$folder/init" "$folder/log" | tr '\\n' ' '; echo; }

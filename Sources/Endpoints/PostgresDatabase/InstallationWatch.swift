@@ -105,6 +105,9 @@ extension Installation {
       reason: "the position is of another life of the database (\(epoch), now \(self.epoch)):"
         + " it was restored or failed over, capture was attached again"
         + (shed > 0 ? ", or a change could not be captured (\(shed) so far)" : ""),
-      resume: start)
+      mayLackRecords: Self.database(of: epoch) != Self.database(of: self.epoch), resume: start)
   }
+
+  /// The part of an epoch that tells the cluster, its timeline and the database.
+  private static func database(of epoch: String) -> [Substring] { Array(epoch.split(separator: "-").prefix(3)) }
 }

@@ -110,9 +110,13 @@ struct BackfillRun {
   private func chunk(from place: Position?, _ low: LogSequence) async throws -> BackfillChunk {
     // No more than is delivered soon: a live change waits behind all of it.
     let limit = backfill.options.isLogOnly ? pace.limit : min(pace.limit, Int(pace.room))
+    if let search = place.flatMap(GoneSearch.init) {
+      return try await search.chunk(of: backfill, end, log, limit: min(limit, Self.keysInChunk), low)
+    }
     guard backfill.options.hasKeys else {
       let chunk = try await end.reader.rows(backfill.options.selection, from: place, limit: limit)
-      return BackfillChunk(chunk.rows, next: chunk.next, low: low)
+      let next = chunk.next ?? (backfill.options.findsGone ? GoneSearch.beginning : nil)
+      return BackfillChunk(chunk.rows, next: next, low: low)
     }
     let number = place.flatMap { Int64($0.place) } ?? 0
     let most = min(limit, Self.keysInChunk)

@@ -10,6 +10,7 @@ extension CaptureLoop {
     count(batch.changes)
     guard let complete = batch.completeAsOf else { return publishLag() }
     lastComplete.instant.withLock { $0 = complete }
+    progress?.note(source.name, complete)
     telemetry.captureLag(source: source.name).set(0)
     if telemetry.clear(.capture, source.name) { logger.notice("capture of \(source.name) goes on") }
   }

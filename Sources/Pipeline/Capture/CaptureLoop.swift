@@ -15,18 +15,23 @@ package struct CaptureLoop: Service {
 
   let source: any ChangeSource
   private let log: ChangeLog
+  let progress: CaptureProgress?
   let telemetry: Telemetry
   let logger: Logger
   let lastComplete = LastComplete()
   private let heal: @Sendable (CaptureGap) async throws -> Void
 
-  /// - Parameter heal: makes sure that what the gap hides is read again (by a backfill) before capture goes on.
+  /// - Parameters:
+  ///   - progress: is told up to when the source is in the log.
+  ///   - heal: makes sure that what the gap hides is read again (by a backfill) before capture goes on.
   package init(
-    _ source: any ChangeSource, into log: ChangeLog, telemetry: Telemetry, logger: Logger,
+    _ source: any ChangeSource, into log: ChangeLog, progress: CaptureProgress? = nil, telemetry: Telemetry,
+    logger: Logger,
     heal: @escaping @Sendable (CaptureGap) async throws -> Void
   ) {
     self.source = source
     self.log = log
+    self.progress = progress
     self.telemetry = telemetry
     self.logger = logger
     self.heal = heal
@@ -78,7 +83,7 @@ package struct CaptureLoop: Service {
     let names = batch.letGo.map(\.description).sorted().joined(separator: ", ")
     let gap = CaptureGap(
       source: source.name, reason: "the database has reached its budget and let changes of \(names) go",
-      endpoints: batch.letGo, resume: batch.through)
+      endpoints: batch.letGo, mayLackRecords: false, resume: batch.through)
     logger.warning("\(gap)")
     try await heal(gap)
   }

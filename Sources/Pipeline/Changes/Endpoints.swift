@@ -25,15 +25,20 @@ package struct CaptureGap: Error, Sendable, CustomStringConvertible {
   package let reason: String
   /// Whose changes were not seen; nil: those of any table of the source may be among them.
   package let endpoints: Set<EndpointName>?
+  /// Whether the source may be another life of itself (restored, failed over) and lack what it once had: a record that is not
+  /// there was then not deleted by anybody.
+  package let mayLackRecords: Bool
   /// Where capture can go on after the unseen range is healed by a backfill.
   package let resume: Position?
 
   package init(
-    source: SourceName, reason: String, endpoints: Set<EndpointName>? = nil, resume: Position?
+    source: SourceName, reason: String, endpoints: Set<EndpointName>? = nil, mayLackRecords: Bool = true,
+    resume: Position?
   ) {
     self.source = source
     self.reason = reason
     self.endpoints = endpoints
+    self.mayLackRecords = mayLackRecords
     self.resume = resume
   }
 

@@ -80,19 +80,22 @@ package struct BackfillOptions: Hashable, Sendable {
   package var mostLag: Duration
   /// Reads on however much waits to be delivered: the log takes it all.
   package var isLogOnly: Bool
+  /// Records that the link knows are looked for afterwards, and those that are gone are told as deleted: nobody saw it.
+  package var findsGone: Bool
 
   /// Live changes usually arrive within a second; five say that something is in their way.
   package static let usualMostLag = Duration.seconds(5)
 
   package init(
     selection: BackfillSelection = .everything, hasKeys: Bool = false, rowsPerSecond: Int? = nil,
-    mostLag: Duration = usualMostLag, isLogOnly: Bool = false
+    mostLag: Duration = usualMostLag, isLogOnly: Bool = false, findsGone: Bool = false
   ) {
     self.selection = selection
     self.hasKeys = hasKeys
     self.rowsPerSecond = rowsPerSecond
     self.mostLag = mostLag
     self.isLogOnly = isLogOnly
+    self.findsGone = findsGone
   }
 
   /// As the log keeps them.
@@ -104,6 +107,7 @@ package struct BackfillOptions: Hashable, Sendable {
     object["rate"] = rowsPerSecond.map { .integer($0) }
     if mostLag != Self.usualMostLag { object["most_lag_ms"] = .integer(Int64(mostLag / .milliseconds(1))) }
     if isLogOnly { object["log_only"] = .bool(true) }
+    if findsGone { object["finds_gone"] = .bool(true) }
     return object.text
   }
 
@@ -115,6 +119,6 @@ package struct BackfillOptions: Hashable, Sendable {
         since: object["since"]?.integerValue.map(Timestamp.init(microseconds:))),
       hasKeys: object["keys"]?.boolValue ?? false, rowsPerSecond: object["rate"]?.integerValue.map { Int($0) },
       mostLag: object["most_lag_ms"]?.integerValue.map { .milliseconds($0) } ?? Self.usualMostLag,
-      isLogOnly: object["log_only"]?.boolValue ?? false)
+      isLogOnly: object["log_only"]?.boolValue ?? false, findsGone: object["finds_gone"]?.boolValue ?? false)
   }
 }

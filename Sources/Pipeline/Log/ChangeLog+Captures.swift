@@ -27,7 +27,9 @@ extension ChangeLog {
         [.text(link.description), .integer(Int64(Side.local.rawValue)), .text(Backfill.requested)]
       ) { _ in true }
       guard isAsked == nil else { return false }
-      try Self.requestBackfill(of: link, .local, reason: "its table was not captured for a while", session)
+      try Self.requestBackfill(
+        of: link, .local, reason: "its table was not captured for a while", options: BackfillOptions(findsGone: true),
+        session)
       return true
     }
   }

@@ -8,6 +8,8 @@ package struct BackfillChunk: Sendable {
   package var next: Position?
   /// Keys that were asked for and have no record.
   package var missing: Int
+  /// Records that are to be told as deleted. Each is looked for again at its turn.
+  package var gone: [RecordKey] = []
   /// The end of the log before the rows were read.
   package var low: LogSequence
 
@@ -45,6 +47,7 @@ extension ChangeLog {
           .read, of: endpoint, key: row.key, row: row.row,
           stamp: overtaken.contains(row.key) ? .readAgain : row.stamp, version: row.version, committedAt: now)
       }
+      let deletes = chunk.gone.map { Change(.delete, of: endpoint, key: $0, stamp: .readAgain, committedAt: now) }
       let gaveWay = overtaken.isEmpty ? 0 : chunk.rows.count { overtaken.contains($0.key) }
       try session.execute(
         """
@@ -61,11 +64,12 @@ extension ChangeLog {
           .integer(backfill.id),
         ])
       guard session.changes > 0 else { return nil }
-      try Self.appendBlocks(reads, from: .backfill, session)
+      try Self.appendBlocks(reads + deletes, from: .backfill, session)
+      try Self.rememberReading(chunk.rows, of: endpoint, session)
       if chunk.next == nil {
         try session.execute("DELETE FROM backfill_keys WHERE backfill = ?", [.integer(backfill.id)])
       }
-      return try Self.backfill(backfill.id, session).map { ($0, reads) }
+      return try Self.backfill(backfill.id, session).map { ($0, reads + deletes) }
     }
     guard let result else { return nil }
     ring(result.reads)

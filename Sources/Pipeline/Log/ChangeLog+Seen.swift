@@ -84,6 +84,17 @@ extension ChangeLog: SeenRows {
     }
   }
 
+  /// Rows of a polled table that a backfill read are known rows too: one that goes before its poller ever told it is a
+  /// deletion to the other side. In the transaction of the chunk.
+  static func rememberReading(_ rows: [ReadRow], of endpoint: EndpointName, _ session: SQLiteSession) throws {
+    guard let id = try seenSource(SourceName(of: endpoint), session) else { return }
+    for row in rows {
+      try session.execute(
+        "INSERT OR IGNORE INTO seen_rows (source, key, hash) VALUES (?, ?, ?)",
+        [.integer(id), .text(row.key.encoded), .blob(RowHash.unknown.bytes)])
+    }
+  }
+
   private static func seenSource(_ source: SourceName, _ session: SQLiteSession) throws -> Int64? {
     try session.first("SELECT id FROM seen_sources WHERE source = ?", [.text(source.description)]) { $0.integer(0) }
   }

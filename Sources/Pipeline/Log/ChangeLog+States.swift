@@ -30,6 +30,30 @@ extension ChangeLog {
     }
   }
 
+  /// The keys at a side of the records that are not known to be deleted, in an order of the log's own.
+  package func linkedKeys(
+    of link: LinkName, _ side: Side, after key: RecordKey?, limit: Int
+  ) async throws -> [RecordKey] {
+    let column = side == .local ? "local_key" : "remote_key"
+    return try await reader.run { session in
+      try session.all(
+        """
+        SELECT \(column) FROM record_states
+        WHERE link = ? AND \(column) > ? AND base IS NOT NULL ORDER BY \(column) LIMIT ?
+        """, [.text(link.description), .text(key?.encoded ?? ""), .integer(Int64(limit))]
+      ) { try RecordKey(encoded: $0.string(0)) }
+    }
+  }
+
+  /// How many records of a link are not known to be deleted.
+  package func linkedCount(of link: LinkName) async throws -> Int64 {
+    try await reader.run { session in
+      try session.first(
+        "SELECT count(*) FROM record_states WHERE link = ? AND base IS NOT NULL", [.text(link.description)]
+      ) { $0.integer(0) } ?? 0
+    }
+  }
+
   /// Some records of a link that are not known to be deleted, chosen at random.
   package func sample(of link: LinkName, count: Int) async throws -> [RecordPair] {
     try await reader.run { session in

@@ -66,7 +66,8 @@ package struct ReplicationService: Sendable {
     let polled = assembly.polledTables
     for source in try await log.seenSources() where !polled.contains(where: { SourceName(of: $0) == source }) {
       for link in assembly.configuration.links where SourceName(of: link.table) == source && link.direction != .pull {
-        try await log.requestBackfill(of: link.name, .local, reason: "\(source) is not polled any more")
+        try await log.requestBackfill(
+          of: link.name, .local, reason: "\(source) is not polled any more", options: BackfillOptions(findsGone: true))
       }
       try await log.forgetRows(of: source)
     }
@@ -95,8 +96,9 @@ package struct ReplicationService: Sendable {
     }
     let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
     return (databases + pollers + objects).map { source in
-      let observed = ObservedSource(source, progress: progress)
-      return CaptureLoop(observed, into: log, telemetry: telemetry, logger: logger) { gap in try await heal(gap) }
+      CaptureLoop(source, into: log, progress: progress, telemetry: telemetry, logger: logger) { gap in
+        try await heal(gap)
+      }
     }
   }
 
@@ -111,7 +113,9 @@ package struct ReplicationService: Sendable {
       let isAsked = try await log.backfills(of: link.name).contains {
         $0.side == .local && $0.state == .requested && $0.reason != Backfill.requested
       }
-      if !isAsked { try await log.requestBackfill(of: link.name, .local, reason: gap.reason) }
+      guard !isAsked else { continue }
+      try await log.requestBackfill(
+        of: link.name, .local, reason: gap.reason, options: BackfillOptions(findsGone: !gap.mayLackRecords))
     }
   }
 

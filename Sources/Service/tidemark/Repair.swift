@@ -8,7 +8,8 @@ struct Repair: AsyncParsableCommand {
     abstract: "Mend capture that was interrupted: a slot that was lost or dropped, a publication, triggers.",
     discussion: """
       What went unseen is not forgotten: the running service, or the next `tidemark run`, notices the gap, says which \
-      range it is, and reads the tables again. Deletes in it are found by `tidemark verify`.
+      range it is, and reads the tables again. After a failover or a restored copy, records without a row are left alone: \
+      `tidemark verify` lists them.
       """)
 
   @OptionGroup var options: ConfigurationOptions

@@ -107,9 +107,14 @@ struct Scene: Sendable {
     try await eventually("nothing is under way", within: limit) {
       let status = try await status()
       let sequence = status.at("log.last_sequence")?.integerValue ?? -1
-      if sequence != last.sequence || pending(status) > 0 { last = (sequence, .now) }
+      if sequence != last.sequence || pending(status) > 0 || isReading(status) { last = (sequence, .now) }
       return ContinuousClock.now - last.since > .milliseconds(2_500)
     }
+  }
+
+  /// Whether a backfill is not at its end. One that rests enters nothing into the log for a while.
+  private func isReading(_ status: JSONValue) -> Bool {
+    (status.at("backfills")?.arrayValue ?? []).contains { $0.at("state") == "requested" || $0.at("state") == "running" }
   }
 
   func pending(_ status: JSONValue) -> Int64 {

@@ -127,6 +127,7 @@ actor WALCapture {
       throw CaptureGap(
         source: source,
         reason: "slot \(slot.name) begins at \(slot.confirmed), after \(place.through): it was made anew or moved",
+        mayLackRecords: false,
         resume: Position(epoch: installation.epoch, place: WALPlace(through: slot.confirmed).text))
     }
     let reader = try await patiently {
