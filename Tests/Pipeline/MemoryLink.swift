@@ -63,9 +63,9 @@ struct MemoryLink {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for source in directions.map({ $0.source == .local ? local : remote }) {
         group.addTask {
-          try await CaptureLoop(
-            source, into: log, progress: progress, telemetry: telemetry, logger: quietLogger
-          ) { _ in }.run()
+          try await CaptureLoop(source, into: log, telemetry: telemetry, logger: quietLogger, progress: progress) { _ in
+          }
+          .run()
         }
       }
       for direction in directions {

@@ -108,10 +108,11 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
 
   package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
     let sorted = records.values.sorted { $0.key.encoded < $1.key.encoded }.map(stamped)
-    let start = position.flatMap { Int($0.place) } ?? 0
-    let part = Array(sorted.dropFirst(start).prefix(limit))
-    let end = start + part.count
-    return Chunk(part, next: end < sorted.count ? Position(epoch: "memory", place: String(end)) : nil)
+    // By key and not by number: records that come and go meanwhile shift nothing.
+    let rest = sorted.drop { record in position.map { record.key.encoded <= $0.place } ?? false }
+    let part = Array(rest.prefix(limit))
+    let isLast = part.count == rest.count
+    return Chunk(part, next: isLast ? nil : part.last.map { Position(epoch: "memory", place: $0.key.encoded) })
   }
 
   private func stamped(_ record: Record) -> Record {

@@ -6,9 +6,11 @@ import Telemetry
 extension CaptureLoop {
   /// A batch that is complete as of an instant leaves nothing committed before it outside the log. Until the next such
   /// batch nobody can tell how old the oldest change outside is: the time since the last one is the most it can be.
+  /// Called once the log holds the batch.
   func measure(_ batch: ChangeBatch) {
     count(batch.changes)
     guard let complete = batch.completeAsOf else { return publishLag() }
+    progress.note(source.name, complete)
     lastComplete.instant.withLock { $0 = complete }
     progress?.note(source.name, complete)
     telemetry.captureLag(source: source.name).set(0)

@@ -19,14 +19,15 @@ package struct CaptureLoop: Service {
   let telemetry: Telemetry
   let logger: Logger
   let lastComplete = LastComplete()
+  let progress: CaptureProgress
   private let heal: @Sendable (CaptureGap) async throws -> Void
 
   /// - Parameters:
-  ///   - progress: is told up to when the source is in the log.
+  ///   - progress: learns up to when the source is in the log.
   ///   - heal: makes sure that what the gap hides is read again (by a backfill) before capture goes on.
   package init(
-    _ source: any ChangeSource, into log: ChangeLog, progress: CaptureProgress? = nil, telemetry: Telemetry,
-    logger: Logger,
+    _ source: any ChangeSource, into log: ChangeLog, telemetry: Telemetry, logger: Logger,
+    progress: CaptureProgress = CaptureProgress(),
     heal: @escaping @Sendable (CaptureGap) async throws -> Void
   ) {
     self.source = source
@@ -34,6 +35,7 @@ package struct CaptureLoop: Service {
     self.progress = progress
     self.telemetry = telemetry
     self.logger = logger
+    self.progress = progress
     self.heal = heal
   }
 

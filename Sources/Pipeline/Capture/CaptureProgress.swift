@@ -11,6 +11,7 @@ package final class CaptureProgress: Sendable {
     complete.withLock { complete in sources.allSatisfy { complete[$0].map { $0 >= instant } ?? false } }
   }
 
+  /// Called once the log holds everything the source told before `instant`.
   func note(_ source: SourceName, _ instant: ContinuousClock.Instant) {
     complete.withLock { $0[source] = max($0[source] ?? instant, instant) }
   }

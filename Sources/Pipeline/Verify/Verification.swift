@@ -122,7 +122,10 @@ package struct Verification: Sendable {
       let chunk = try await link.local.target.chunk(from: place, limit: pageRows)
       let pairs = try await comparison.linked(chunk.records.map { RecordPair(.local, $0.key) })
       let met = try await seen.contains(pairs.compactMap(\.remote))
-      let unmet = pairs.filter { pair in pair.remote.map { !met.contains($0) } ?? true }
+      // This side may be listed by number too, and hold a record twice.
+      let unmet = try await seen.insert(pairs.filter { pair in pair.remote.map { !met.contains($0) } ?? true }) {
+        "local \($0.local?.encoded ?? "")"
+      }
       tally.compared += Int64(unmet.count)
       tally.suspects += unmet
       try await examine(&tally, report)

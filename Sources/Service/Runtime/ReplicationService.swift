@@ -96,7 +96,7 @@ package struct ReplicationService: Sendable {
     }
     let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
     return (databases + pollers + objects).map { source in
-      CaptureLoop(source, into: log, progress: progress, telemetry: telemetry, logger: logger) { gap in
+      CaptureLoop(source, into: log, telemetry: telemetry, logger: logger, progress: progress) { gap in
         try await heal(gap)
       }
     }
