@@ -184,7 +184,8 @@ struct ChangeLogTests {
         watermark: LogSequence(20_000)),
       term: log.term)
     let trim = try await log.trim(olderThan: .seconds(3600), largerThan: most, readers: readers)
-    #expect((5...15).contains(trim.removedBlocks) && trim.hold == nil)
+    // About half, and a few more for what the log's tables take that are empty.
+    #expect((10..<19).contains(trim.removedBlocks) && trim.hold == nil, "\(trim)")
     #expect(try await log.bytesInUse() <= most)
     #expect(try await log.beginning() == LogSequence(Int64(trim.removedBlocks) * 1000 + 1))
     // What is gone is said, not passed over.

@@ -12,7 +12,6 @@ extension CaptureLoop {
     guard let complete = batch.completeAsOf else { return publishLag() }
     progress.note(source.name, complete)
     lastComplete.instant.withLock { $0 = complete }
-    progress?.note(source.name, complete)
     telemetry.captureLag(source: source.name).set(0)
     if telemetry.clear(.capture, source.name) { logger.notice("capture of \(source.name) goes on") }
   }

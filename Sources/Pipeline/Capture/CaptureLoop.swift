@@ -15,7 +15,6 @@ package struct CaptureLoop: Service {
 
   let source: any ChangeSource
   private let log: ChangeLog
-  let progress: CaptureProgress?
   let telemetry: Telemetry
   let logger: Logger
   let lastComplete = LastComplete()
@@ -32,7 +31,6 @@ package struct CaptureLoop: Service {
   ) {
     self.source = source
     self.log = log
-    self.progress = progress
     self.telemetry = telemetry
     self.logger = logger
     self.progress = progress
