@@ -4,6 +4,7 @@ import Log
 import Reconcile
 import Replay
 import Support
+import Synchronization
 import Testing
 import Verify
 
@@ -81,6 +82,23 @@ struct VerificationTests {
     }
     #expect(await ends.remote.contents == before)
     #expect(write.action == .update && write.key == key && write.fields == ["full_name": 0])
+  }
+
+  @Test("An end that is busy for a moment, or asks for patience, is asked again and not taken for different")
+  func busyEnd() async throws {
+    let ends = try await MemoryLink()
+    for number in 1...50 { await Self.write(ends, number, version: 0) }
+    try await ends.running {}
+    let busy = BusyTarget(ends.remote)
+    let verification = Verification(
+      ends.faulty(busy), directions: Direction.allCases, log: ends.log, witness: nil, pageRows: 20)
+    let figures = try await verification.run(.everything, patience: .seconds(20)) {
+      Issue.record("told: \($0.record)")
+    }
+    #expect(figures.compared == 50 && busy.refusals > 1)
+    await #expect(throws: EndUnavailable.self) {
+      _ = try await verification.run(.everything, patience: .zero) { _ in }
+    }
   }
 
   @Test("A link that only pushes has nothing to say about records that its target has for itself")
@@ -236,4 +254,38 @@ struct VerificationTests {
     }
     return planted
   }
+}
+
+/// A target of which every other read is refused, as a database that is locked or an API that limits its callers does.
+private final class BusyTarget: ChangeTarget {
+  private let target: any ChangeTarget
+  private let reads = Mutex(0)
+
+  init(_ target: any ChangeTarget) { self.target = target }
+
+  var refusals: Int { reads.withLock { $0 / 2 } }
+
+  private func admit() throws {
+    let read = reads.withLock { reads in
+      reads += 1
+      return reads
+    }
+    guard read.isMultiple(of: 2) else { return }
+    throw EndUnavailable(
+      Failure(code: "http.429", message: "too many requests"), after: read.isMultiple(of: 4) ? .milliseconds(5) : nil)
+  }
+
+  func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
+    try admit()
+    return try await target.records(keys)
+  }
+
+  func find(_ match: JSONObject) async throws -> [Record] { try await target.find(match) }
+
+  func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+    try admit()
+    return try await target.chunk(from: position, limit: limit)
+  }
+
+  func apply(_ writes: [Write]) async -> [Outcome] { await target.apply(writes) }
 }

@@ -85,7 +85,7 @@ package struct Verification: Sendable {
 
   /// Where a run stands.
   private struct Tally {
-    let patience: Duration
+    let patience: Patience
     var compared: Int64 = 0
     var differences: Int64 = 0
     var inFlight: Int64 = 0
@@ -94,7 +94,7 @@ package struct Verification: Sendable {
     /// Capture did not answer in time once; it is not waited for again for every page.
     var isUntold = false
 
-    init(patience: Duration) { self.patience = patience }
+    init(patience: Duration) { self.patience = Patience(longest: patience) }
   }
 
   private func compareRemote(
@@ -102,13 +102,18 @@ package struct Verification: Sendable {
   ) async throws {
     var place: Position?
     repeat {
-      let chunk = try await link.remote.target.chunk(from: place, limit: pageRows)
+      let from = place
+      let chunk = try await tally.patience.reading {
+        try await link.remote.target.chunk(from: from, limit: pageRows)
+      }
       let records = Dictionary(chunk.records.map { ($0.key, $0) }) { _, last in last }
       // A listing may hold a record twice while records come and go.
       let new = try await seen.insert(Array(records.keys)) { $0.encoded }
       let pairs = try await comparison.linked(new.map { RecordPair(.remote, $0) })
       tally.compared += Int64(pairs.count)
-      tally.suspects += try await comparison.differences(pairs, read: [.remote: records]).map(\.record)
+      tally.suspects += try await tally.patience.reading {
+        try await comparison.differences(pairs, read: [.remote: records])
+      }.map(\.record)
       try await examine(&tally, report)
       place = chunk.next
     } while place != nil
@@ -119,7 +124,8 @@ package struct Verification: Sendable {
   ) async throws {
     var place: Position?
     repeat {
-      let chunk = try await link.local.target.chunk(from: place, limit: pageRows)
+      let from = place
+      let chunk = try await tally.patience.reading { try await link.local.target.chunk(from: from, limit: pageRows) }
       let pairs = try await comparison.linked(chunk.records.map { RecordPair(.local, $0.key) })
       let met = try await seen.contains(pairs.compactMap(\.remote))
       // This side may be listed by number too, and hold a record twice.
@@ -158,7 +164,7 @@ package struct Verification: Sendable {
     for start in stride(from: 0, to: records.count, by: pageRows) {
       let part = Array(records[start..<min(start + pageRows, records.count)])
       tally.compared += Int64(part.count)
-      tally.suspects += try await comparison.differences(part).map(\.record)
+      tally.suspects += try await tally.patience.reading { try await comparison.differences(part) }.map(\.record)
       try await examine(&tally, report)
     }
   }
@@ -166,7 +172,7 @@ package struct Verification: Sendable {
   /// Looks at what is suspected so far. What is on its way is left for the end.
   private func examine(_ tally: inout Tally, _ report: (Difference) async throws -> Void) async throws {
     guard !tally.suspects.isEmpty else { return }
-    let look = try await look(tally.suspects, until: .now + tally.patience, &tally, report)
+    let look = try await look(tally.suspects, until: .now + tally.patience.longest, &tally, report)
     tally.suspects = []
     let room = max(0, Self.mostInFlight - tally.later.count)
     tally.later += look.inFlight.prefix(room)
@@ -174,7 +180,7 @@ package struct Verification: Sendable {
   }
 
   private func waitForRest(_ tally: inout Tally, _ report: (Difference) async throws -> Void) async throws {
-    let deadline = ContinuousClock.now + tally.patience
+    let deadline = ContinuousClock.now + tally.patience.longest
     while !tally.later.isEmpty, motion.witness != nil, ContinuousClock.now < deadline {
       let records = tally.later
       tally.later = []
@@ -192,7 +198,8 @@ package struct Verification: Sendable {
     _ records: [RecordPair], until deadline: ContinuousClock.Instant, _ tally: inout Tally,
     _ report: (Difference) async throws -> Void
   ) async throws -> Motion.Look {
-    let look = try await motion.look(records, until: tally.isUntold ? .now : deadline)
+    let limit = tally.isUntold ? ContinuousClock.now : deadline
+    let look = try await tally.patience.reading { try await motion.look(records, until: limit) }
     tally.isUntold = look.isUntold
     for difference in look.differences where !isStranger(difference) {
       tally.differences += 1
