@@ -80,7 +80,9 @@ extension SystemTests {
       let service = try await scene.run()
       try await scene.quiet()
       let closing = Closing()
-      async let shop = shopWork(scene.shop, seed, closing)
+      // Without deletes: an order that the CRM changes and changes back meanwhile would really stay there (design.md, known
+      // limits), and rightly be told.
+      async let shop = shopWork(scene.shop, seed, closing, deletes: false)
       async let crm = crmWork(scene.crm, seed + 1, closing)
       do {
         for _ in 0..<3 {
