@@ -9,7 +9,8 @@ package protocol ChangeSource: Sendable {
   /// commit order per record. Waits while there is nothing, but answers at least once a second: a batch without
   /// changes that is `completeAsOf` now is how an idle source differs from a stuck one.
   ///
-  /// Batches are bounded (a few thousand changes, a few megabytes). Called by one task at a time.
+  /// Batches are bounded (a few thousand changes, a few megabytes). Called by one task at a time, for the next batch
+  /// also before the last one was released.
   /// - Throws: `CaptureGap` when what follows `position` can no longer be told, else what the endpoint's client throws;
   ///   the caller asks again from its watermark.
   func next(after position: Position?) async throws -> ChangeBatch

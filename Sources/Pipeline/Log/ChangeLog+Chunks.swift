@@ -40,7 +40,8 @@ extension ChangeLog {
     _ chunk: BackfillChunk, of backfill: Backfill, endpoint: EndpointName, rate: Double
   ) async throws -> Backfill? {
     let result = try await writer.transaction { session -> (backfill: Backfill, reads: [Change])? in
-      let overtaken = try Self.changed(chunk.rows, of: endpoint, after: chunk.low, session)
+      let overtaken = try Self.changed(
+        Set(chunk.rows.map(\.key)), at: endpoint, after: chunk.low, but: .backfill, session)
       let now = Timestamp.now
       let reads = chunk.rows.map { row in
         Change(
@@ -74,28 +75,5 @@ extension ChangeLog {
     guard let result else { return nil }
     ring(result.reads)
     return result.backfill
-  }
-
-  /// The records among `rows` that changes tell of which entered the log after `low`.
-  private static func changed(
-    _ rows: [ReadRow], of endpoint: EndpointName, after low: LogSequence, _ session: SQLiteSession
-  ) throws -> Set<RecordKey> {
-    let blocks = try session.all(
-      """
-      SELECT first_sequence, key_hashes FROM block_endpoints JOIN blocks USING (first_sequence)
-      WHERE endpoint = ? AND first_sequence > ? AND source <> ?
-      """, [.text(endpoint.description), .integer(low.number), .text(SourceName.backfill.description)]
-    ) { (place: $0.integer(0), hashes: $0.bytes(1)) }
-    guard !blocks.isEmpty, !rows.isEmpty else { return [] }
-    let candidates = Dictionary(grouping: rows.map(\.key), by: keyHash)
-    var changed: Set<RecordKey> = []
-    for block in blocks where !keys(block.hashes, candidates).isEmpty {
-      guard let found = try Self.block(of: endpoint, from: block.place, session) else { continue }
-      for logged in BlockCodec.decode(found.frames, sequences: found.sequences).changes
-      where logged.change.endpoint == endpoint {
-        changed.insert(logged.change.key)
-      }
-    }
-    return changed
   }
 }

@@ -63,11 +63,7 @@ extension ChangeLog {
     of link: LinkName, _ direction: Direction, endpoint: EndpointName
   ) async throws -> (changes: Int64, oldestLive: Timestamp?) {
     try await reader.transaction(.deferred) { session in
-      let watermark =
-        try session.first(
-          "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?",
-          [.text(link.description), .integer(Int64(direction.rawValue))]
-        ) { LogSequence($0.integer(0)) } ?? .start
+      let watermark = try Self.replayWatermark(of: link, direction, session)
       let live = try session.first(
         """
         SELECT min(oldest_commit) FROM block_endpoints JOIN blocks USING (first_sequence)

@@ -17,10 +17,7 @@ extension ChangeLog {
     guard !keys.isEmpty else { return [] }
     return try await reader.transaction(.deferred) { session in
       let name: [SQLiteValue] = [.text(link.description), .integer(Int64(direction.rawValue))]
-      let watermark =
-        try session.first("SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?", name) {
-          LogSequence($0.integer(0))
-        } ?? .start
+      let watermark = try Self.replayWatermark(of: link, direction, session)
       var moving = try Self.changed(keys, at: endpoint, after: watermark, session)
       for key in keys where !moving.contains(key) {
         let waits = try session.first(
@@ -37,21 +34,23 @@ extension ChangeLog {
   package func changed(
     _ keys: Set<RecordKey>, at endpoint: EndpointName, after sequence: LogSequence
   ) async throws -> Set<RecordKey> {
-    guard !keys.isEmpty else { return [] }
     return try await reader.transaction(.deferred) { try Self.changed(keys, at: endpoint, after: sequence, $0) }
   }
 
   /// Decodes only the blocks whose key hashes say that they may hold one of the keys.
-  private static func changed(
-    _ keys: Set<RecordKey>, at endpoint: EndpointName, after sequence: LogSequence, _ session: SQLiteSession
+  /// - Parameter source: what came from it does not count.
+  static func changed(
+    _ keys: Set<RecordKey>, at endpoint: EndpointName, after sequence: LogSequence, but source: SourceName? = nil,
+    _ session: SQLiteSession
   ) throws -> Set<RecordKey> {
+    guard !keys.isEmpty else { return [] }
     let hashes = Dictionary(grouping: keys, by: keyHash)
     let start = try block(holding: sequence, session) ?? sequence.number + 1
     let places = try session.all(
       """
       SELECT first_sequence, key_hashes FROM block_endpoints JOIN blocks USING (first_sequence)
-      WHERE endpoint = ? AND first_sequence >= ? ORDER BY first_sequence
-      """, [.text(endpoint.description), .integer(start)]
+      WHERE endpoint = ?1 AND first_sequence >= ?2 AND (?3 IS NULL OR source <> ?3) ORDER BY first_sequence
+      """, [.text(endpoint.description), .integer(start), .text(orNull: source?.description)]
     ) { (place: $0.integer(0), candidates: Self.keys($0.bytes(1), hashes)) }
     var found: Set<RecordKey> = []
     for (place, candidates) in places where !candidates.isSubset(of: found) {

@@ -125,10 +125,8 @@ extension ChangeLog {
     var holds: [LogHold] = []
     for reader in readers {
       let name: [SQLiteValue] = [.text(reader.link.description), .integer(Int64(reader.direction.rawValue))]
-      let watermark = try session.first(
-        "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?", name
-      ) { $0.integer(0) }
-      let start = try block(holding: LogSequence(watermark ?? 0), session) ?? (watermark ?? 0) + 1
+      let watermark = try replayWatermark(of: reader.link, reader.direction, session)
+      let start = try block(holding: watermark, session) ?? watermark.number + 1
       let unread = try session.first(
         "SELECT min(first_sequence) FROM block_endpoints WHERE endpoint = ? AND first_sequence >= ?",
         [.text(reader.endpoint.description), .integer(start)], sequence)

@@ -5,12 +5,16 @@ import SQLite
 extension ChangeLog {
   /// Where replay of a link goes on.
   package func replayWatermark(of link: LinkName, _ direction: Direction) async throws -> LogSequence {
-    try await reader.run { session in
-      try session.first(
-        "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?",
-        [.text(link.description), .integer(Int64(direction.rawValue))]
-      ) { LogSequence($0.integer(0)) } ?? .start
-    }
+    try await reader.run { try Self.replayWatermark(of: link, direction, $0) }
+  }
+
+  static func replayWatermark(
+    of link: LinkName, _ direction: Direction, _ session: SQLiteSession
+  ) throws -> LogSequence {
+    try session.first(
+      "SELECT sequence FROM replay_watermarks WHERE link = ? AND direction = ?",
+      [.text(link.description), .integer(Int64(direction.rawValue))]
+    ) { LogSequence($0.integer(0)) } ?? .start
   }
 
   /// Counts the failed commits. Whoever settles names the term in which it read its watermark.

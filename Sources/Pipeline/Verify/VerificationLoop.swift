@@ -61,7 +61,7 @@ package struct VerificationLoop: Service {
   private func turn(of schedule: Schedule) async throws {
     // What a backfill has not read yet is missing at the other side for a good reason.
     let backfills = try await log.backfills(of: schedule.link)
-    guard !backfills.contains(where: { $0.state == .requested || $0.state == .running }) else { return }
+    guard !backfills.contains(where: \.state.isActive) else { return }
     if let last = try await log.verification(of: schedule.link) {
       telemetry.verifiedDifferences(link: schedule.link).set(Double(last.differences))
       guard Timestamp.now.seconds(since: last.endedAt) >= schedule.every / .seconds(1) else { return }

@@ -73,7 +73,7 @@ struct VerifyCommand: AsyncParsableCommand {
       link, directions: directions, log: log, witness: Errands.serviceWitness(of: link, log))
     var plan = RepairPlan(link: link, winner: winner)
     let backfills = try await log.backfills(of: link.name)
-    if backfills.contains(where: { $0.state == .requested || $0.state == .running }) {
+    if backfills.contains(where: \.state.isActive) {
       printError("tidemark: a backfill of \(link.name) is under way: what it has not read yet counts as different")
     }
     output.begin(link)
