@@ -1,53 +1,41 @@
 package import Changes
 package import HTTP
-import JSON
+package import YAML
 
 /// A configured client of one application's API, made from a manifest. Hands out its objects as endpoints.
 package struct Connector: Sendable {
   package let name: String
-  package let manifest: Manifest
-  private let api: API
+  private let application: any Application
 
   /// - Parameters:
-  ///   - baseURL: where the API is, over what the manifest says.
+  ///   - url: where the application is, over what the manifest says.
   ///   - auth: the credentials by the manifest's names for them, already resolved. They never leave the requests.
-  /// - Throws: `Failure` if an address or a credential is missing, or one is given that the manifest has no use for.
+  ///   - settings: the keys of the configuration that belong to the manifest's engine.
+  ///   - folder: what relative paths in them are relative to.
+  /// - Throws: `Problems` of `settings`; `Failure` if an address or a credential is missing, or one is given that the
+  ///   manifest has no use for.
   package init(
-    name: String, manifest: Manifest, baseURL: String? = nil, auth: [String: String], client: HTTPClient
-  ) throws(Failure) {
-    guard let url = baseURL ?? manifest.url else {
-      throw Failure(code: "connector.url", message: "connector \(name) has no address: give it a `url`")
-    }
-    guard let address = ServerAddress(url) else {
-      throw Failure(
-        code: "connector.url",
-        message: "the url of connector \(name) is not an absolute http or https URL without user, query and fragment")
-    }
+    name: String, manifest: Manifest, url: String? = nil, auth: [String: String], settings: YAMLNode? = nil,
+    folder: String = ".", client: HTTPClient
+  ) throws {
     self.name = name
-    self.manifest = manifest
-    api = API(
-      connector: name, address: address, client: client, gate: Gate(limit: manifest.concurrency),
-      headers: manifest.headers,
-      identity: try Identity(manifest.authentication, auth, connector: name))
+    let connection = Connection(name: name, url: url, auth: auth, folder: folder, client: client)
+    let none = YAMLNode(.null, at: Place(file: name, line: 1, column: 1))
+    application = try YAMLDocument(root: settings ?? none).read { reader in
+      Result { try manifest.engine.open(connection, reader) }
+    }.get()
   }
 
   /// The object as an endpoint, both source and target.
-  /// - Parameter pollEvery: how often it is listed when no webhook says that something changed.
-  /// - Throws: `Failure` if the manifest has no such object.
-  package func object(_ object: String, pollEvery: Duration) throws(Failure) -> RemoteObject {
-    guard let rules = manifest.rules(for: object), object != "*" else {
-      let known = manifest.objects.keys.sorted().joined(separator: ", ")
+  /// - Parameter pollEvery: how often it is looked for changes when nothing says that something changed.
+  /// - Throws: `Failure` if the application has no such object.
+  package func object(_ object: String, pollEvery: Duration) throws(Failure) -> any RemoteObject {
+    let known = application.objects
+    guard object != "*", known.contains(object) || known.contains("*") else {
       throw Failure(
-        code: "connector.object", message: "\(manifest.name) has no object '\(object)'; it has \(known)")
+        code: "connector.object",
+        message: "\(name) has no object '\(object)'; it has \(known.sorted().joined(separator: ", "))")
     }
-    return RemoteObject(
-      EndpointName(system: name, name: object), rules: rules, errors: manifest.errors,
-      pollEvery: pollEvery, api: api)
-  }
-
-  /// The object that a webhook's body says something about, to be woken; nil: every object of this connector.
-  package func webhookObject(in body: [UInt8]) -> String? {
-    guard let path = manifest.webhook?.object else { return nil }
-    return (try? JSONValue(parsing: body))?.at(path)?.stringValue
+    return try application.object(EndpointName(system: name, name: object), pollEvery: pollEvery)
   }
 }

@@ -11,6 +11,9 @@ package struct YAMLDocument: Sendable {
   /// Deeper than any schema here; keeps recursion away from the end of the stack.
   static let deepestNesting = 64
 
+  /// A part of another document, to be read by somebody else.
+  package init(root: YAMLNode) { self.root = root }
+
   /// - Parameter file: the name that places show.
   /// - Throws: `Problems` where the text is no YAML, has a key twice, uses anchors, aliases or tags, or is too long.
   package init(text: String, file: String) throws(Problems) {

@@ -16,6 +16,12 @@ package struct YAMLNode: Hashable, Sendable {
     /// Where the key was written.
     package let place: Place
     package let value: YAMLNode
+
+    package init(name: String, place: Place, value: YAMLNode) {
+      self.name = name
+      self.place = place
+      self.value = value
+    }
   }
 
   package let place: Place

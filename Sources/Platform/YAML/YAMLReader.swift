@@ -5,6 +5,7 @@ package final class YAMLReader {
   private let entries: [YAMLNode.Entry]
   private let found: ProblemList
   private var asked: [String] = []
+  private var isRestLeft = false
 
   init(_ entries: [YAMLNode.Entry], place: Place, found: ProblemList) {
     self.entries = entries
@@ -30,7 +31,20 @@ package final class YAMLReader {
     found.add(Problem(place ?? self.place, code: code, message, hint: hint))
   }
 
+  /// A node of the same document as a value whose problems are reported here.
+  package func value(_ node: YAMLNode) -> YAMLValue { YAMLValue(node: node, found: found) }
+
+  /// What was not asked for is somebody else's to read, or cannot be judged.
+  package func leaveRest() { isRestLeft = true }
+
+  /// The entries nobody asked for, as a mapping of their own to be read later; nobody reports them here.
+  package func rest() -> YAMLNode {
+    leaveRest()
+    return YAMLNode(.mapping(entries.filter { !asked.contains($0.name) }), at: place)
+  }
+
   func reportUnknownKeys() {
+    guard !isRestLeft else { return }
     let names = Set(entries.map(\.name))
     let free = asked.filter { !names.contains($0) }
     for entry in entries where !asked.contains(entry.name) {

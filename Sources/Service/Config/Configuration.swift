@@ -119,6 +119,10 @@ package struct ConnectorSettings: Sendable {
   /// What the manifest's authentication asks for, by its names.
   package let auth: [String: Secret]
   package let webhookSecret: Secret?
+  /// The keys that belong to the manifest's engine, with every reference in them resolved.
+  package let settings: YAMLNode
+  /// The configuration's folder, which relative paths in `settings` are relative to.
+  package let folder: String
   /// Where its name is written, and where its `use` is.
   package let place: Place
   package let usePlace: Place

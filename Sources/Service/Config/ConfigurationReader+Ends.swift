@@ -67,11 +67,32 @@ extension ConfigurationReader {
       let webhook = reader["webhook"]?.mapping { webhook in
         webhook.required("secret").flatMap { references.secret($0) }
       }
-      guard let use, let source = use.string(), let url, let auth, let written = name.string() else { return nil }
+      let settings = resolved(reader.rest(), reader)
+      guard let use, let source = use.string(), let url, let auth, let written = name.string(), let settings else {
+        return nil
+      }
       return ConnectorSettings(
         name: written, manifest: manifest(source), url: url,
         auth: Dictionary(auth.map { ($0.name, $0.value) }) { _, last in last }, webhookSecret: webhook,
-        place: name.place, usePlace: use.place)
+        settings: settings, folder: paths.resolved("."), place: name.place, usePlace: use.place)
+    }
+  }
+
+  /// The node with every reference in it replaced, wherever it is; nil after a problem.
+  private func resolved(_ node: YAMLNode, _ reader: YAMLReader) -> YAMLNode? {
+    switch node.content {
+    case .null: return node
+    case .scalar(let text, let isPlain):
+      guard text.contains("${") else { return node }
+      return references.expanded(reader.value(node)).map { YAMLNode(.scalar($0, isPlain: isPlain), at: node.place) }
+    case .sequence(let elements):
+      let read = elements.compactMap { resolved($0, reader) }
+      return read.count == elements.count ? YAMLNode(.sequence(read), at: node.place) : nil
+    case .mapping(let entries):
+      let read = entries.compactMap { entry in
+        resolved(entry.value, reader).map { YAMLNode.Entry(name: entry.name, place: entry.place, value: $0) }
+      }
+      return read.count == entries.count ? YAMLNode(.mapping(read), at: node.place) : nil
     }
   }
 

@@ -12,7 +12,7 @@ package struct Assembly: Sendable {
   package let configuration: Configuration
   package let databases: [String: any AttachedDatabase]
   package let links: [Link]
-  let objects: [EndpointName: RemoteObject]
+  let objects: [EndpointName: any RemoteObject]
 
   /// Opens every database and connector of the configuration.
   /// - Throws: `Failure`, or what a database's client says, for the first part that cannot be made.
@@ -29,6 +29,10 @@ package struct Assembly: Sendable {
     var links: [Link] = []
     for link in configuration.links {
       guard let database = databases[link.table.system], let object = objects[link.object] else { continue }
+      if let finding = link.finding(for: object) {
+        throw Failure(
+          code: "link.direction", message: "\(finding.subject): \(finding.message); \(finding.remedy ?? "")")
+      }
       let missing = try await configuration.columnFindings(of: link, database).first
       if let missing {
         throw Failure(
@@ -79,9 +83,9 @@ package struct Assembly: Sendable {
   }
 
   /// A table linked to two objects is one table; an object pulled by two links is one source.
-  private static func objects(_ configuration: Configuration) throws -> [EndpointName: RemoteObject] {
+  private static func objects(_ configuration: Configuration) throws -> [EndpointName: any RemoteObject] {
     let client = HTTPClient()
-    var objects: [EndpointName: RemoteObject] = [:]
+    var objects: [EndpointName: any RemoteObject] = [:]
     for connector in configuration.connectors {
       let api = try connector.make(client)
       for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
@@ -132,11 +136,21 @@ extension Configuration {
   }
 }
 
+extension LinkSettings {
+  /// What stands in the way of this link at its object.
+  func finding(for object: any RemoteObject) -> Finding? {
+    guard direction != .pull, object.actions.isEmpty else { return nil }
+    return Finding(
+      .error, "\(self.object)", "it can only be read", remedy: "\(objectPlace): add `direction: pull` to the link")
+  }
+}
+
 extension ConnectorSettings {
   /// - Throws: `Problems` of the manifest, or `Failure`.
   func make(_ client: HTTPClient) throws -> Connector {
     try Connector(
-      name: name, manifest: try readManifest(), baseURL: url, auth: auth.mapValues { $0.revealed() }, client: client)
+      name: name, manifest: try readManifest(), url: url, auth: auth.mapValues { $0.revealed() }, settings: settings,
+      folder: folder, client: client)
   }
 
   private func readManifest() throws -> Manifest {

@@ -59,6 +59,7 @@ package struct Inspection: Sendable {
       for link in configuration.links where link.object.system == connector.name {
         do {
           let object = try api.object(link.object.name, pollEvery: link.pullInterval)
+          if let finding = link.finding(for: object) { findings.append(finding) }
           _ = try await object.chunk(from: nil, limit: 1)
         } catch {
           let address = connector.url.map { ": \(connector.name) is at \($0)" } ?? ""

@@ -10,14 +10,14 @@ import Testing
 private let kinto = ProcessInfo.processInfo.environment["TIDEMARK_TEST_KINTO"]
 
 @Suite(.enabled(if: kinto != nil)) struct KintoObjectTests {
-  private func contacts() throws -> RemoteObject {
+  private func contacts() throws -> any RemoteObject {
     let connector = try Connector(
-      name: "kinto", manifest: try Manifest.named("kinto"), baseURL: kinto,
+      name: "kinto", manifest: try Manifest.named("kinto"), url: kinto,
       auth: ["username": "sync", "password": "s3cret"], client: HTTPClient())
     return try connector.object("contacts", pollEvery: .zero)
   }
 
-  private func all(_ object: RemoteObject, after start: Position?) async throws -> ([Change], Position) {
+  private func all(_ object: any RemoteObject, after start: Position?) async throws -> ([Change], Position) {
     var changes: [Change] = []
     var position = start
     while true {

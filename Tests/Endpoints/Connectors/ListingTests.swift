@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ListingTests {
   /// Lists until a listing is complete.
-  private func all(_ object: RemoteObject, after start: Position? = nil) async throws -> ([Change], Position) {
+  private func all(_ object: any RemoteObject, after start: Position? = nil) async throws -> ([Change], Position) {
     var changes: [Change] = []
     var position = start
     while true {

@@ -62,7 +62,7 @@ import YAML
     for auth in [["username": "u"], ["username": "u", "password": "p4ss", "extra": "p4ss"]] {
       #expect {
         _ = try Connector(
-          name: "k", manifest: manifest, baseURL: "http://127.0.0.1/v1", auth: auth, client: HTTPClient())
+          name: "k", manifest: manifest, url: "http://127.0.0.1/v1", auth: auth, client: HTTPClient())
       } throws: { !"\($0)".contains("p4ss") && ("\($0)".contains("password") || "\($0)".contains("extra")) }
     }
   }
@@ -71,7 +71,20 @@ import YAML
   func `An address that is not a plain base URL is refused`(_ url: String) throws {
     let manifest = try Manifest.named("sandbox")
     #expect(throws: (any Error).self) {
-      _ = try Connector(name: "k", manifest: manifest, baseURL: url, auth: ["token": "t"], client: HTTPClient())
+      _ = try Connector(name: "k", manifest: manifest, url: url, auth: ["token": "t"], client: HTTPClient())
     }
+  }
+
+  @Test func `An engine that is not known is told with those that are, and nothing else is judged`() {
+    #expect(problems("name: x\nengine: soup\nwhatever: 1") == ["m.yaml:2:9: expected one of rest, got \"soup\""])
+  }
+
+  @Test func `A key of a connector that its engine has no use for is reported where it is written`() throws {
+    let settings = try YAMLDocument(text: "folder: /tmp", file: "tidemark.yaml").root
+    #expect {
+      _ = try Connector(
+        name: "k", manifest: try Manifest.named("sandbox"), url: "http://127.0.0.1", auth: ["token": "t"],
+        settings: settings, client: HTTPClient())
+    } throws: { "\($0)".contains("tidemark.yaml:1:1: unknown key \"folder\"") }
   }
 }

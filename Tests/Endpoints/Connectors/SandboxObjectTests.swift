@@ -8,7 +8,7 @@ import Testing
 
 /// The shipped manifest against the application it describes.
 @Suite struct SandboxObjectTests {
-  private func withContacts(_ body: (RemoteObject) async throws -> Void) async throws {
+  private func withContacts(_ body: (any RemoteObject) async throws -> Void) async throws {
     let (ports, listening) = AsyncStream.makeStream(of: Int.self)
     let sandbox = Sandbox(configuration: SandboxConfiguration(token: "t", logger: Logger(label: "test"))) {
       listening.yield($0)
@@ -18,7 +18,7 @@ import Testing
     var iterator = ports.makeAsyncIterator()
     let port = try #require(await iterator.next())
     let connector = try Connector(
-      name: "crm", manifest: try Manifest.named("sandbox"), baseURL: "http://127.0.0.1:\(port)", auth: ["token": "t"],
+      name: "crm", manifest: try Manifest.named("sandbox"), url: "http://127.0.0.1:\(port)", auth: ["token": "t"],
       client: HTTPClient())
     try await body(try connector.object("contacts", pollEvery: .zero))
   }

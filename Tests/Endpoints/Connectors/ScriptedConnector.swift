@@ -7,7 +7,7 @@ import Synchronization
 /// A connector to a scripted server, with a manifest whose parts a test can replace.
 struct ScriptedConnector {
   let server: ScriptedServer
-  let object: RemoteObject
+  let object: any RemoteObject
 
   static let secret = "s3cret-token"
   static let usualList = """
@@ -46,7 +46,7 @@ struct ScriptedConnector {
         \(rest)
         """, file: "scripted.yaml")
     let connector = try Connector(
-      name: "app", manifest: manifest, baseURL: server.url + base, auth: ["token": ScriptedConnector.secret],
+      name: "app", manifest: manifest, url: server.url + base, auth: ["token": ScriptedConnector.secret],
       client: HTTPClient())
     object = try connector.object("items", pollEvery: every)
   }

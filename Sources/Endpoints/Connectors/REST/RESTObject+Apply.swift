@@ -1,11 +1,11 @@
-package import Changes
+import Changes
 import HTTP
 import JSON
 
-extension RemoteObject {
+extension RESTObject {
   /// Applies each write with one request, as many side by side as the connector may have. A write that is not conditional by the API's own means is
   /// preceded by a read that compares; between the two the record can change, which such an API cannot prevent.
-  package func apply(_ writes: [Write]) async -> [Outcome] {
+  func apply(_ writes: [Write]) async -> [Outcome] {
     let outcomes = try? await concurrently(writes) { write in await self.apply(write) }
     // The body never throws; the group's own signature says it could.
     return outcomes ?? writes.map { _ in .unknown(Failure(code: "connector.apply", message: "no outcome")) }

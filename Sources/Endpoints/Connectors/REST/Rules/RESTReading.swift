@@ -1,33 +1,8 @@
-import Changes
-import JSON
-import Manifests
-package import YAML
+import YAML
 
-extension Manifest {
-  /// Reads a manifest and checks it as a whole.
-  /// - Parameter file: the name that problems show.
-  /// - Throws: everything that is wrong at once, each with line and column.
-  package init(text: String, file: String) throws(Problems) {
-    self = try YAMLDocument(text: text, file: file).read { root in Manifest(root) }
-  }
-
-  /// Reads a manifest from a file of the user's.
-  package init(contentsOf path: String) throws(Problems) {
-    self = try YAMLDocument(contentsOf: path).read { root in Manifest(root) }
-  }
-
-  /// A manifest that ships with Tidemark.
-  /// - Throws: `Failure` if there is none of that name, with the names there are.
-  package static func named(_ name: String) throws -> Manifest {
-    guard let text = embeddedManifest(named: name) else {
-      let known = embeddedManifestNames.joined(separator: ", ")
-      throw Failure(code: "connector.manifest", message: "there is no manifest '\(name)'; there are \(known)")
-    }
-    return try Manifest(text: text, file: "\(name).yaml")
-  }
-
-  private init?(_ root: YAMLReader) {
-    let name = root.required("name")?.string()
+extension RESTRules {
+  /// Reads what a manifest says, and reports everything that is wrong in it.
+  init?(_ root: YAMLReader) {
     let url = root["url"]?.string()
     let authentication = root["authentication"].map { Authentication($0) } ?? .some(.none)
     let headers = root["headers"].map { $0.pairs() } ?? []
@@ -39,9 +14,9 @@ extension Manifest {
     let errors = root["errors"].map { ErrorRules($0) } ?? ErrorRules(byStatus: [:])
     let limits = root["limits"]?.mapping { $0["concurrency"]?.integer(in: 1...64) ?? usualConcurrency }
     let webhook = root["webhook"]?.mapping { WebhookRules($0) }
-    guard let name, let authentication, let objects else { return nil }
+    guard let authentication, let objects else { return nil }
     self.init(
-      name: name, url: url, authentication: authentication, headers: headers,
+      url: url, authentication: authentication, headers: headers,
       objects: Dictionary(objects.map { ($0.name, $0.value) }) { first, _ in first }, errors: errors,
       concurrency: limits ?? usualConcurrency, webhook: webhook)
   }
@@ -50,28 +25,28 @@ extension Manifest {
 /// Enough to hide the latency of a distant API, few enough for the most careful of them.
 private let usualConcurrency = 4
 
-extension Manifest.Authentication {
+extension RESTRules.Authentication {
   /// `none`, or one of `bearer`, `basic`, `header` and `query` with the names of its credentials.
   fileprivate init?(_ value: YAMLValue) {
     if case .scalar("none", _) = value.node.content {
       self = .none
       return
     }
-    let read = value.mapping { reader -> Manifest.Authentication? in
-      let bearer = reader["bearer"]?.string().map { Manifest.Authentication.bearer(credential: $0) }
-      let basic = reader["basic"]?.mapping { basic -> Manifest.Authentication? in
+    let read = value.mapping { reader -> RESTRules.Authentication? in
+      let bearer = reader["bearer"]?.string().map { RESTRules.Authentication.bearer(credential: $0) }
+      let basic = reader["basic"]?.mapping { basic -> RESTRules.Authentication? in
         guard let username = basic.required("username")?.string(), let password = basic.required("password")?.string()
         else { return nil }
         return .basic(username: username, password: password)
       }
-      let header = reader["header"]?.mapping { header -> Manifest.Authentication? in
+      let header = reader["header"]?.mapping { header -> RESTRules.Authentication? in
         let prefix = header["prefix"]?.string() ?? ""
         guard let name = header.required("name")?.string(), let value = header.required("value")?.string() else {
           return nil
         }
         return .header(name: name, prefix: prefix, credential: value)
       }
-      let query = reader["query"]?.mapping { query -> Manifest.Authentication? in
+      let query = reader["query"]?.mapping { query -> RESTRules.Authentication? in
         guard let name = query.required("name")?.string(), let value = query.required("value")?.string() else {
           return nil
         }
@@ -96,7 +71,7 @@ extension ErrorRules {
   }
 }
 
-extension Manifest.WebhookRules {
+extension RESTRules.WebhookRules {
   fileprivate init?(_ reader: YAMLReader) {
     let object = reader["object"]?.string()
     guard let scheme = reader.required("scheme")?.choice(Scheme.self) else { return nil }

@@ -1,8 +1,8 @@
-package import Changes
+import Changes
 import JSON
 import Synchronization
 
-extension RemoteObject {
+extension RESTObject {
   /// The next page of the listing under way, or the first of a new one when it is time or `wake` was called.
   ///
   /// A position moves only past what was returned. Where the API does not list in ascending order, it moves when a
@@ -10,7 +10,7 @@ extension RemoteObject {
   /// slipped past is listed again.
   /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `EndUnavailable`
   ///   if the application does not answer, `Failure` if it refuses the request itself.
-  package func next(after position: Position?) async throws -> ChangeBatch {
+  func next(after position: Position?) async throws -> ChangeBatch {
     let place = try place(position)
     poll.withLock { $0.resume(position) }
     if let pause = try await pause(position, place) { return pause }
@@ -39,7 +39,7 @@ extension RemoteObject {
   }
 
   /// Nothing to release: the application keeps its records.
-  package func release(through position: Position) async throws {}
+  func release(through position: Position) async throws {}
 
   private func place(_ position: Position?) throws -> ListingPlace {
     guard let position else { return ListingPlace() }

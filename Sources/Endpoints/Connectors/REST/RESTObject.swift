@@ -1,13 +1,13 @@
-package import Changes
+import Changes
 import JSON
 import Synchronization
 
-/// One object of a connector as an endpoint: it tells what changed, is read, and is written.
+/// One object of a REST API as an endpoint.
 ///
 /// Nothing is ever sent twice by decision of this type: what failed is reported, and the caller decides.
-package final class RemoteObject: ChangeSource, ChangeTarget {
-  package let endpoint: EndpointName
-  package let name: SourceName
+final class RESTObject: RemoteObject {
+  let endpoint: EndpointName
+  let name: SourceName
   let rules: ObjectRules
   let errors: ErrorRules
   let pollEvery: Duration
@@ -29,8 +29,13 @@ package final class RemoteObject: ChangeSource, ChangeTarget {
     listing = Listing(object: endpoint, rules: rules.list, api: api)
   }
 
-  /// Lists now instead of at the next turn: a webhook says that something changed. Any number of calls are one.
-  package func wake() { bell.ring() }
+  /// What the manifest has rules for.
+  var actions: Set<Write.Action> {
+    let known = [(Write.Action.create, rules.create), (.update, rules.update), (.delete, rules.delete)]
+    return Set(known.filter { $0.1 != nil }.map(\.0))
+  }
+
+  func wake() { bell.ring() }
 
   /// Which life of the source positions are meant in: the same cursor at another address is another place.
   var epoch: String { "\(api.address.url) \(endpoint.name)" }

@@ -1,9 +1,9 @@
-package import Changes
+import Changes
 import HTTP
-package import JSON
+import JSON
 
-extension RemoteObject {
-  package func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
+extension RESTObject {
+  func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] {
     let found = try await unwrapped {
       try await concurrently(keys) { key in try await self.read(key) }
     }
@@ -11,7 +11,7 @@ extension RemoteObject {
   }
 
   /// - Throws: `Failure` if the manifest does not say how this object is looked up.
-  package func find(_ match: JSONObject) async throws -> [Record] {
+  func find(_ match: JSONObject) async throws -> [Record] {
     guard let find = rules.find else {
       throw Failure(code: "connector.find", message: "\(endpoint) cannot be looked up by its fields")
     }
@@ -31,7 +31,7 @@ extension RemoteObject {
       code: "connector.find", message: "looking up a record of \(endpoint): the application does not narrow its list")
   }
 
-  package func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+  func chunk(from position: Position?, limit: Int) async throws -> Chunk {
     try await chunk(from: position, limit: limit, since: nil)
   }
 

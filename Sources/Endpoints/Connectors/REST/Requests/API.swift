@@ -7,7 +7,7 @@ struct Identity: Sendable {
   let headers: [(name: String, value: String)]
   let query: [(name: String, value: String)]
 
-  init(_ rules: Manifest.Authentication, _ given: [String: String], connector: String) throws(Failure) {
+  init(_ rules: RESTRules.Authentication, _ given: [String: String], connector: String) throws(Failure) {
     for name in rules.credentials where given[name]?.isEmpty ?? true {
       throw Failure(code: "connector.auth", message: "connector \(connector) needs `auth: { \(name): … }`")
     }

@@ -1,6 +1,6 @@
 /// What a status means for a write: the one table in which a failure's fate is decided.
-package struct ErrorRules: Sendable {
-  package enum Class: String, Sendable, CaseIterable {
+struct ErrorRules: Sendable {
+  enum Class: String, Sendable, CaseIterable {
     /// Nothing was written; this record may work later.
     case retry
     /// The whole application cannot be used for now.
@@ -16,7 +16,7 @@ package struct ErrorRules: Sendable {
   }
 
   /// What the manifest says, over the defaults.
-  package var byStatus: [Int: Class]
+  var byStatus: [Int: Class]
 
   /// - Parameter repeatable: whether sending the same again has no second effect. Where it has, a status that a server
   ///   or a gateway may send after the work was done is ambiguous.

@@ -1,16 +1,16 @@
-package import Changes
+import Changes
 import JSON
 
-extension RemoteObject {
+extension RESTObject {
   /// No API tells cheaply how much it holds.
-  package func rowCount(_ selection: BackfillSelection) async throws -> RowCount? {
+  func rowCount(_ selection: BackfillSelection) async throws -> RowCount? {
     try refuse(selection)
     return nil
   }
 
   /// Page by page. What changed since a moment is asked for where the application lists by time; else it is all listed
   /// and the rest left out here.
-  package func rows(
+  func rows(
     _ selection: BackfillSelection, from position: Position?, limit: Int
   ) async throws -> RowChunk {
     try refuse(selection)

@@ -99,6 +99,13 @@ extension Int {
   }
 }
 
+/// A way to write a moment.
+enum TimeFormat: String, Sendable, CaseIterable {
+  case iso8601
+  case unix
+  case unixMilliseconds = "unix_ms"
+}
+
 extension TimeFormat {
   func moment(_ value: JSONValue) -> Timestamp? {
     switch self {
