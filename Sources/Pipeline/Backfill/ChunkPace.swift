@@ -4,7 +4,7 @@
 /// not count, and short enough that little is read again after a crash and nobody waits for a statement of ours.
 struct ChunkPace {
   static let target = Duration.milliseconds(250)
-  static let bounds = 50...20_000
+  static let bounds = 50...10_000
 
   private(set) var limit = 500
   private var reading = Rate(over: .seconds(10))
@@ -42,7 +42,7 @@ struct ChunkPace {
   /// a live change behind them waits no longer than that.
   var room: Int64 {
     guard let delivered = delivering.value else { return Int64(Self.bounds.lowerBound) * 4 }
-    return Int64(min(max(delivered * (Self.target / .seconds(1)), Double(Self.bounds.lowerBound)), 20_000))
+    return Int64(size(Int(delivered * (Self.target / .seconds(1)))))
   }
 
   /// How long the asked rate leaves to wait at `now`.

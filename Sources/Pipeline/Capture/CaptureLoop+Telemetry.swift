@@ -18,13 +18,13 @@ extension CaptureLoop {
 
   /// Changes of one kind come in runs: a counter is looked up once a run.
   private func count(_ changes: [Change]) {
-    var start = changes.startIndex
-    while start < changes.endIndex {
-      let first = changes[start]
-      let end =
-        changes[start...].firstIndex { $0.operation != first.operation || $0.endpoint != first.endpoint }
-        ?? changes.endIndex
-      telemetry.changes(endpoint: first.endpoint, operation: first.operation).increment(by: end - start)
+    let changes = changes.span
+    var start = 0
+    while start < changes.count {
+      let (endpoint, operation) = (changes[start].endpoint, changes[start].operation)
+      var end = start + 1
+      while end < changes.count, changes[end].operation == operation, changes[end].endpoint == endpoint { end += 1 }
+      telemetry.changes(endpoint: endpoint, operation: operation).increment(by: end - start)
       start = end
     }
   }

@@ -31,11 +31,11 @@ enum BlockCodec {
   ///   - endpoint: the change's endpoint as text; many changes share it.
   ///   - key: the change's key as `RecordKey.encoded` gives it.
   static func append(
-    _ logged: LoggedChange, endpoint: [UInt8], key: [UInt8], to frames: inout [UInt8]
+    _ change: borrowing Change, at sequence: LogSequence, endpoint: [UInt8], key: [UInt8], to frames: inout [UInt8]
   ) {
     let start = frames.count
     put(UInt64(0), to: &frames)
-    write(logged, endpoint, key, to: &frames)
+    write(change, sequence, endpoint, key, to: &frames)
     let checksum = Checksum.of(frames[(start + 8)...])
     put(UInt32(frames.count - start - 8), at: start, in: &frames)
     put(checksum, at: start + 4, in: &frames)
@@ -45,7 +45,8 @@ enum BlockCodec {
     var frames: [UInt8] = []
     let change = logged.change
     append(
-      logged, endpoint: Array(change.endpoint.description.utf8), key: change.key.encodedBytes, to: &frames)
+      change, at: logged.sequence, endpoint: Array(change.endpoint.description.utf8), key: change.key.encodedBytes,
+      to: &frames)
     return frames
   }
 
@@ -75,10 +76,10 @@ enum BlockCodec {
   }
 
   private static func write(
-    _ logged: LoggedChange, _ endpoint: [UInt8], _ key: [UInt8], to frames: inout [UInt8]
+    _ change: borrowing Change, _ sequence: LogSequence, _ endpoint: [UInt8], _ key: [UInt8],
+    to frames: inout [UInt8]
   ) {
-    let change = logged.change
-    put(logged.sequence.number, to: &frames)
+    put(sequence.number, to: &frames)
     frames.append(change.operation.rawValue)
     frames.append(change.origin.rawValue)
     put(change.stamp.number, to: &frames)

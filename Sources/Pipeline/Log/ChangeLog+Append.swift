@@ -80,18 +80,19 @@ extension ChangeLog {
     var endpoints: [EndpointName: EndpointFigures] = [:]
     // Changes of one endpoint come in runs: what belongs to it is looked up once a run.
     var run = EndpointFigures(changes[changes.startIndex].endpoint)
-    for (offset, change) in changes.enumerated() {
-      if change.endpoint != run.endpoint {
+    // Looked at in place: a copy of each change would be retained and released in five places.
+    let span = changes.span
+    for offset in span.indices {
+      if span[offset].endpoint != run.endpoint {
         endpoints[run.endpoint] = run
-        run = endpoints[change.endpoint] ?? EndpointFigures(change.endpoint)
+        run = endpoints[span[offset].endpoint] ?? EndpointFigures(span[offset].endpoint)
       }
-      let key = change.key.encodedBytes
+      let key = span[offset].key.encodedBytes
       BlockCodec.append(
-        LoggedChange(sequence: LogSequence(end + 1 + Int64(offset)), change: change), endpoint: run.name, key: key,
-        to: &frames)
+        span[offset], at: LogSequence(end + 1 + Int64(offset)), endpoint: run.name, key: key, to: &frames)
       withUnsafeBytes(of: keyHash(key).littleEndian) { hashes.append(contentsOf: $0) }
       run.changes += 1
-      run.oldest = min(run.oldest, (change.lateSince ?? now).microseconds)
+      run.oldest = min(run.oldest, (span[offset].lateSince ?? now).microseconds)
     }
     endpoints[run.endpoint] = run
     try session.execute(

@@ -16,6 +16,9 @@ package final class ReplicationStream {
   /// a change; this way one read takes many.
   /// In microseconds. A longer one would let the socket's buffer fill up, and the walsender stand still.
   private static let gathering: UInt32 = 300
+  /// Reads of 16 KB in one go, before any of it is looked at: the sooner the socket is empty, the sooner the walsender goes
+  /// on, which stands still once some 170 small messages wait in it.
+  private static let mostReads = 16
   /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
   package static let epoch: Int64 = 946_684_800_000_000
 
@@ -122,8 +125,11 @@ package final class ReplicationStream {
       guard isReadable(socket, Int32(clamping: Int64((patience / .milliseconds(1)).rounded(.up)))) else { return false }
       usleep(Self.gathering)
     }
-    guard unsafe PQconsumeInput(handle.pointer) == 1 else {
-      throw PostgresError(sqlState: PostgresError.lost, message: handle.message)
+    for _ in 0..<Self.mostReads {
+      guard unsafe PQconsumeInput(handle.pointer) == 1 else {
+        throw PostgresError(sqlState: PostgresError.lost, message: handle.message)
+      }
+      if !isReadable(socket, 0) { break }
     }
     return true
   }

@@ -19,6 +19,8 @@ final class WALReader: Sendable {
     var completeAsOf: ContinuousClock.Instant?
     /// How many changes the last turn brought.
     var lastCount = 0
+    /// Gathers for the next turn while the caller is busy with the last one.
+    var ahead: Task<Void, any Error>?
   }
 
   private let connection: ReplicationConnection
@@ -33,6 +35,9 @@ final class WALReader: Sendable {
   /// Changes of the last turn from which on much is expected. One read brings 16 KB, which is 60 rows of 250 bytes: a
   /// bound above that is never reached.
   private static let busy = 16
+  /// Changes of the last turn that only a backlog brings: the next one is gathered before it is asked for, and longer.
+  private static let much = 500
+  private static let largePortion = Duration.milliseconds(40)
 
   /// What came out of one turn.
   struct Turn: Sendable {
@@ -56,9 +61,27 @@ final class WALReader: Sendable {
   func turn(until deadline: ContinuousClock.Instant) async throws -> Turn {
     while true {
       try Task.checkCancellation()
-      try await connection.run { stream in try self.gather(stream, until: min(deadline, .now + Self.slice)) }
+      if let ahead = work.withLock({ work in
+        defer { work.ahead = nil }
+        return work.ahead
+      }) {
+        try await ahead.value
+      } else {
+        try await gather(until: deadline)
+      }
       if let turn = takeOut(isLate: deadline <= .now) { return turn }
     }
+  }
+
+  private func gather(until deadline: ContinuousClock.Instant) async throws {
+    try await connection.run { stream in try self.gather(stream, until: min(deadline, .now + Self.slice)) }
+  }
+
+  /// The walsender stands still soon after nobody reads what it sends: where much comes, reading goes on while the caller
+  /// looks at the last turn. The task ends within a slice, and there is one at most.
+  private func goOn(_ work: inout Work) {
+    guard work.lastCount >= Self.much, work.assembler.unknown == nil else { return }
+    work.ahead = Task { try await self.gather(until: .now + Self.largePortion) }
   }
 
   func learn(_ relation: WALRelation) { work.withLock { $0.assembler.learn(relation) } }
@@ -75,7 +98,10 @@ final class WALReader: Sendable {
       guard isDue || isLate else { return nil }
       let gathered = work.assembler.takeOut()
       work.lastCount = gathered.changes.count
-      defer { work.completeAsOf = nil }
+      defer {
+        work.completeAsOf = nil
+        goOn(&work)
+      }
       return Turn(
         changes: gathered.changes, doubts: gathered.doubts, transactions: gathered.transactions,
         place: work.assembler.place, completeAsOf: work.completeAsOf, unknown: work.assembler.unknown)
@@ -94,6 +120,7 @@ final class WALReader: Sendable {
     try work.withLock { work in
       work.horizon = inbox.horizon ?? work.horizon
       let isBusy = work.lastCount >= Self.busy
+      let portion = work.lastCount >= Self.much ? Self.largePortion : Self.portion
       var until = end
       while !work.assembler.isFull, work.assembler.unknown == nil, work.completeAsOf == nil, until > .now {
         let isFirst = work.assembler.changes.isEmpty
@@ -103,7 +130,7 @@ final class WALReader: Sendable {
         work.assembler.reach(stream.serverEnd)
         Self.lookAtHorizon(&work)
         if work.assembler.changes.isEmpty { continue }
-        if isFirst { until = min(until, .now + Self.portion) }
+        if isFirst { until = min(until, .now + portion) }
         // What lies in the socket already costs no wait.
         guard stream.isReadable || (arrived && isBusy) else { return }
       }
