@@ -75,7 +75,7 @@ let pipeline: [Target] = [
   room("Pipeline", "Backfill", ["JSON", "Changes", "Log", "Telemetry", logging, lifecycle]),
   room(
     "Pipeline", "Verify",
-    ["Changes", "JSON", "Log", "Mapping", "Replay", "SQLite", "Telemetry", logging, lifecycle]),
+    ["Changes", "JSON", "Log", "Mapping", "Reconcile", "Replay", "SQLite", "Telemetry", logging, lifecycle]),
 ]
 
 let endpoints: [Target] = [
@@ -100,8 +100,8 @@ let service: [Target] = [
   .executableTarget(
     name: "tidemark",
     dependencies: [
-      "Changes", "Config", "HTTP", "JSON", "Log", "Mapping", "Postgres", "Replay", "Runtime", "SQLite", "Sandbox",
-      "Server", "Telemetry", "Verify", "YAML", argumentParser, logging, lifecycle, signals,
+      "Changes", "Config", "HTTP", "JSON", "Log", "Mapping", "Postgres", "Reconcile", "Replay", "Runtime", "SQLite",
+      "Sandbox", "Server", "Telemetry", "Verify", "YAML", argumentParser, logging, lifecycle, signals,
     ],
     path: "Sources/Service/tidemark", swiftSettings: strict),
 ]

@@ -76,8 +76,11 @@ struct MemoryLink {
         }
       }
       group.addTask {
-        let end = BackfillEnd(link: link.name, side: .local, endpoint: link.local.name, reader: local)
-        try await BackfillLoop([end], log: log, telemetry: telemetry, logger: quietLogger).run()
+        let ends = [
+          BackfillEnd(link: link.name, side: .local, endpoint: link.local.name, reader: local),
+          BackfillEnd(link: link.name, side: .remote, endpoint: link.remote.name, reader: remote),
+        ]
+        try await BackfillLoop(ends, log: log, telemetry: telemetry, logger: quietLogger).run()
       }
       try await body()
       // Everything the endpoints hold by now is in the log before its figures say anything.

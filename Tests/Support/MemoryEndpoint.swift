@@ -35,7 +35,8 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
   package func removeUnseen(_ key: RecordKey) { records[key] = nil }
 
   /// Makes a record hold `fields`, or takes it away, behind the back of the change feed: as if capture had been off.
-  package func plant(_ key: RecordKey, _ fields: JSONObject?, modifiedAt: Timestamp = .now) {
+  /// - Parameter modifiedAt: nil: the record does not tell.
+  package func plant(_ key: RecordKey, _ fields: JSONObject?, modifiedAt: Timestamp? = .now) {
     clock += 1
     records[key] = fields.map { fields in
       Record(

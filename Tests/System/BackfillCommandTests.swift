@@ -137,6 +137,56 @@ extension SystemTests {
       #expect(service.isRunning)
     }
 
+    @Test(arguments: [DatabaseKind.sqlite, .postgres])
+    func `Two sides that both hold records are looked at first, and brought together as it was said`(kind: DatabaseKind)
+      async throws
+    {
+      let scene = try await scene(kind, customers: 40)
+      // The application holds most of the same customers: equal, under another name, twice, and some of its own.
+      for row in try await scene.shop.rows("SELECT email, city FROM customers WHERE name = 'Customer' ORDER BY id") {
+        _ = try await scene.crm.create(
+          "contacts", ["name": "Customer", "email": .string(row[0]), "city": .string(row[1]), "credit_limit": 0])
+      }
+      let emails = try await scene.shop.rows("SELECT email FROM customers WHERE name = 'Customer' ORDER BY id").map {
+        $0[0]
+      }
+      let contacts = try await scene.crm.records("contacts")
+      let renamed = try #require(contacts.first { $0.value["email"]?.stringValue == emails[0] }?.key)
+      try await scene.crm.update("contacts", renamed, ["name": "Known better"])
+      for _ in 0..<2 { _ = try await scene.crm.create("contacts", ["name": "Twin", "email": "twin@crm.example"]) }
+      _ = try await scene.crm.create("contacts", ["name": "Own", "email": "own@crm.example", "credit_limit": 7])
+      let journal = try await scene.crm.journal().count
+
+      let looked = try await scene.tidemark("backfill", "--match", "customers", "--json", "--policy", "application")
+      #expect(looked.status == 3, "\(looked)")
+      let figures = try JSONValue(parsing: looked.output)
+      let count = try await customers(scene)
+      #expect(figures.at("pairs")?.integerValue == 40, "\(figures.text)")
+      #expect(figures.at("fields.name")?.integerValue == 1, "\(figures.text)")
+      #expect(figures.at("application.to_be_made") == 6 && figures.at("database.to_be_made") == 1, "\(figures.text)")
+      #expect(figures.at("application.ambiguous") == 2, "\(figures.text)")
+      let words = try await scene.tidemark("backfill", "--match", "customers")
+      #expect(words.status == 3 && words.output.contains("are ambiguous"), "\(words)")
+      #expect(try await scene.crm.journal().count == journal, "a look wrote something")
+      let doubted = try await scene.tidemark("backfill", "--match", "orders", "--yes")
+      #expect(doubted.status == 1 && doubted.errors.contains("--allow-creates"), "\(doubted)")
+      let mistaken = try await scene.tidemark("backfill", "customers", "--policy", "manual")
+      #expect(mistaken.status == 64, "\(mistaken)")
+
+      try await scene.tidemark("attach")
+      let merged = try await scene.tidemark("backfill", "--match", "customers", "--yes", "--policy", "application")
+      #expect(merged.status == 0, "\(merged)")
+      #expect(try await scene.shop.value("SELECT name FROM customers WHERE email = '\(emails[0])'") == "Known better")
+      #expect(try await scene.shop.value("SELECT crm_id FROM customers WHERE email = '\(emails[0])'") == renamed)
+      #expect(try await scene.shop.value("SELECT name FROM customers WHERE email = 'own@crm.example'") == "Own")
+      let writes = try await scene.crm.journal().dropFirst(journal)
+      #expect(writes.count { $0.isTidemarks } == 6 && writes.count == 6, "\(writes)")
+      let verified = try await scene.tidemark("verify", "customers")
+      #expect(verified.output.contains("2 differ"), "\(verified)")
+      let again = try await scene.tidemark("backfill", "--match", "customers")
+      #expect(again.status == 3 && again.output.contains("\(count + 1) are linked already"), "\(again)")
+    }
+
     /// The newest backfill, as the running service shows it.
     private func backfill(_ scene: Scene) async throws -> JSONValue? {
       try await scene.status().at("backfills")?.arrayValue?.last

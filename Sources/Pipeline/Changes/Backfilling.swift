@@ -36,16 +36,21 @@ package struct ReadRow: Sendable {
   package var version: String?
   /// Taken before the read; see `Stamp`.
   package var stamp: Stamp
+  /// When the record changed last, by the end's own clock, where it tells.
+  package var changedAt: Timestamp?
 
-  package init(key: RecordKey, row: [UInt8], version: String? = nil, stamp: Stamp) {
+  package init(key: RecordKey, row: [UInt8], version: String? = nil, stamp: Stamp, changedAt: Timestamp? = nil) {
     self.key = key
     self.row = row
     self.version = version
     self.stamp = stamp
+    self.changedAt = changedAt
   }
 
   package init(_ record: Record) {
-    self.init(key: record.key, row: record.fields.bytes, version: record.version, stamp: record.stamp)
+    self.init(
+      key: record.key, row: record.fields.bytes, version: record.version, stamp: record.stamp,
+      changedAt: record.modifiedAt)
   }
 }
 

@@ -47,7 +47,8 @@ package struct Change: Hashable, Sendable {
   package var stamp: Stamp
   /// The application's version of the record (an ETag), where it has one.
   package var version: String?
-  /// When the change was committed, by the source's own clock; `.unknown` for a record that was only found so.
+  /// When the change was committed, by the source's own clock; `.unknown` for a record that was only found so and does not
+  /// tell itself when it changed last.
   package var committedAt: Timestamp
 
   package init(
@@ -64,9 +65,11 @@ package struct Change: Hashable, Sendable {
     self.committedAt = committedAt
   }
 
-  /// Since when its target could have it; nil for one that is no measure of lag: its time is unknown, or it is only applied
-  /// once more.
-  package var lateSince: Timestamp? { origin == .replay || committedAt == .unknown ? nil : committedAt }
+  /// Since when its target could have it; nil for one that is no measure of lag: its time is unknown, it was only found so, or
+  /// it is only applied once more.
+  package var lateSince: Timestamp? {
+    origin == .replay || operation == .read || committedAt == .unknown ? nil : committedAt
+  }
 }
 
 /// Changes in commit order that enter the log together with the position that covers them.

@@ -82,13 +82,15 @@ package struct BackfillOptions: Hashable, Sendable {
   package var isLogOnly: Bool
   /// Records that the link knows are looked for afterwards, and those that are gone are told as deleted: nobody saw it.
   package var findsGone: Bool
+  /// Who wins in what the sides of its records never agreed on, as the command had it; nil: as the link says.
+  package var firstContact: String?
 
   /// Live changes usually arrive within a second; five say that something is in their way.
   package static let usualMostLag = Duration.seconds(5)
 
   package init(
     selection: BackfillSelection = .everything, hasKeys: Bool = false, rowsPerSecond: Int? = nil,
-    mostLag: Duration = usualMostLag, isLogOnly: Bool = false, findsGone: Bool = false
+    mostLag: Duration = usualMostLag, isLogOnly: Bool = false, findsGone: Bool = false, firstContact: String? = nil
   ) {
     self.selection = selection
     self.hasKeys = hasKeys
@@ -96,6 +98,7 @@ package struct BackfillOptions: Hashable, Sendable {
     self.mostLag = mostLag
     self.isLogOnly = isLogOnly
     self.findsGone = findsGone
+    self.firstContact = firstContact
   }
 
   /// As the log keeps them.
@@ -108,6 +111,7 @@ package struct BackfillOptions: Hashable, Sendable {
     if mostLag != Self.usualMostLag { object["most_lag_ms"] = .integer(Int64(mostLag / .milliseconds(1))) }
     if isLogOnly { object["log_only"] = .bool(true) }
     if findsGone { object["finds_gone"] = .bool(true) }
+    object["first_contact"] = firstContact.map { .string($0) }
     return object.text
   }
 
@@ -119,6 +123,7 @@ package struct BackfillOptions: Hashable, Sendable {
         since: object["since"]?.integerValue.map(Timestamp.init(microseconds:))),
       hasKeys: object["keys"]?.boolValue ?? false, rowsPerSecond: object["rate"]?.integerValue.map { Int($0) },
       mostLag: object["most_lag_ms"]?.integerValue.map { .milliseconds($0) } ?? Self.usualMostLag,
-      isLogOnly: object["log_only"]?.boolValue ?? false, findsGone: object["finds_gone"]?.boolValue ?? false)
+      isLogOnly: object["log_only"]?.boolValue ?? false, findsGone: object["finds_gone"]?.boolValue ?? false,
+      firstContact: object["first_contact"]?.stringValue)
   }
 }

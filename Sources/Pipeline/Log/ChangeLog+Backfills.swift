@@ -90,8 +90,8 @@ extension ChangeLog {
   /// Ends a backfill that cannot be carried out as it was asked for.
   package func fail(_ backfill: Backfill, _ failure: Failure) async throws {
     try await update(
-      backfill.id, "state = 'failed', failure = ?3, note = NULL, ended_at = ?2", [.text(failure.description)],
-      from: Self.active)
+      backfill.id, "state = 'failed', failure = ?3, note = NULL, ended_at = ?2, \(Self.endsHere)",
+      [.text(failure.description)], from: Self.active)
   }
 
   // MARK: - By an operator
@@ -105,16 +105,19 @@ extension ChangeLog {
   /// Lets a backfill go on where it stopped.
   package func resumeBackfill(_ id: Int64) async throws -> Backfill {
     try await change(
-      id, "state = 'requested', failure = NULL, ended_at = NULL", from: Self.active + [.paused, .failed], "resumed")
+      id, "state = 'requested', failure = NULL, ended_at = NULL, last_sequence = NULL",
+      from: Self.active + [.paused, .failed], "resumed")
   }
 
   /// Ends a backfill for good. What was read already stays in the log and is delivered.
   package func cancelBackfill(_ id: Int64) async throws -> Backfill {
     try await change(
-      id, "state = 'cancelled', note = NULL, ended_at = ?2", from: Self.active + [.paused, .failed], "cancelled")
+      id, "state = 'cancelled', note = NULL, ended_at = ?2, \(Self.endsHere)", from: Self.active + [.paused, .failed],
+      "cancelled")
   }
 
   private static let active: [Backfill.State] = [.requested, .running]
+  private static let endsHere = "last_sequence = (SELECT last_sequence FROM log_end)"
 
   private func change(
     _ id: Int64, _ assignments: String, from states: [Backfill.State], _ word: String

@@ -46,7 +46,9 @@ extension ChangeLog {
       let reads = chunk.rows.map { row in
         Change(
           .read, of: endpoint, key: row.key, row: row.row,
-          stamp: overtaken.contains(row.key) ? .readAgain : row.stamp, version: row.version, committedAt: now)
+          stamp: overtaken.contains(row.key) ? .readAgain : row.stamp, version: row.version,
+          // That it was found now says nothing of when it changed: `newest` must not take it for the later one.
+          committedAt: row.changedAt ?? .unknown)
       }
       let deletes = chunk.gone.map { Change(.delete, of: endpoint, key: $0, stamp: .readAgain, committedAt: now) }
       let gaveWay = overtaken.isEmpty ? 0 : chunk.rows.count { overtaken.contains($0.key) }
@@ -69,6 +71,9 @@ extension ChangeLog {
       try Self.rememberReading(chunk.rows, of: endpoint, session)
       if chunk.next == nil {
         try session.execute("DELETE FROM backfill_keys WHERE backfill = ?", [.integer(backfill.id)])
+        try session.execute(
+          "UPDATE backfills SET last_sequence = (SELECT last_sequence FROM log_end) WHERE id = ?",
+          [.integer(backfill.id)])
       }
       return try Self.backfill(backfill.id, session).map { ($0, reads + deletes) }
     }

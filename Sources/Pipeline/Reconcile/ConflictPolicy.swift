@@ -24,15 +24,18 @@ package struct ConflictPolicy: Hashable, Sendable {
   package var fields: [String: FieldPolicy]
   package var delete: DeletePolicy
   package var clockUncertainty: Duration
+  /// Decides, instead of the above, fields that the sides never agreed on; nil: the above decide these too.
+  package var firstContact: FirstContact?
 
   package init(
     default: FieldPolicy = .newest, fields: [String: FieldPolicy] = [:], delete: DeletePolicy = .updateWins,
-    clockUncertainty: Duration = usualClockUncertainty
+    clockUncertainty: Duration = usualClockUncertainty, firstContact: FirstContact? = nil
   ) {
     self.default = `default`
     self.fields = fields
     self.delete = delete
     self.clockUncertainty = clockUncertainty
+    self.firstContact = firstContact
   }
 
   package subscript(field: String) -> FieldPolicy { fields[field] ?? self.default }

@@ -57,12 +57,15 @@ private func merge(
     case mine?: winner = .remote
     case theirs?: winner = .local
     case let shared:
+      let uncertainty = policy.clockUncertainty
+      let first =
+        shared == nil ? policy.firstContact?.decision(mine, theirs, local, remote, uncertainty: uncertainty) : nil
       let rule = policy[name]
-      winner = rule.winner(local, remote, uncertainty: policy.clockUncertainty)
+      winner = first.map(\.winner) ?? rule.winner(local, remote, uncertainty: uncertainty)
       conflicts.append(
         FieldConflict(
-          kind: base == nil ? .create : .update, field: name, base: shared, local: mine, remote: theirs,
-          winner: winner, policy: rule.name))
+          kind: shared == nil ? .create : .update, field: name, base: shared, local: mine, remote: theirs,
+          winner: winner, policy: first?.policy ?? rule.name))
     }
     switch winner {
     case .local: toRemote[name] = mine

@@ -1,6 +1,7 @@
 import Changes
 import JSON
 import Log
+import Mapping
 import Reconcile
 
 /// The base, with what interrupted writes made both sides share. Without this Tidemark's own value would pass for
@@ -42,9 +43,10 @@ extension Delivery {
   func isUnsettledOwn(_ fields: JSONObject?) async throws(Unmappable) -> Bool {
     guard let fields else { return false }
     let made = try await reading { try await log.creates(of: link.name, direction.opposite) }
-    return made.contains { intent in
-      link.match.allSatisfy { name in fields[name].map { !$0.isNull && intent.fields[name] == $0 } ?? false }
-    }
+    // A record without a key is told by all it holds.
+    let hasKey = link.match.allSatisfy { name in fields[name].map { !$0.isNull } ?? false }
+    let names = hasKey ? link.match : link.mapping.names
+    return made.contains { intent in names.allSatisfy { intent.fields[$0] == fields[$0] } }
   }
 }
 

@@ -120,11 +120,12 @@ struct Delivery: Sendable {
       }
       intents += opposite
     }
+    let policy = try await policy(for: logged.sequence, state)
     for _ in 0..<Self.mostRounds {
       let recovery = Recovery(state?.base, intents, direction, fields: fields, target: assumed.target?.fields)
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
-        state: state, recovery: recovery)
+        state: state, recovery: recovery, policy: policy)
       guard let write = try await request(round) else { return try await settle(round, after: nil) }
       let intent = round.intent
       if let intent { try await reading { try await intend(intent) } }
@@ -143,6 +144,17 @@ struct Delivery: Sendable {
       }
     }
     return .retry(Self.restless, after: nil)
+  }
+
+  /// The link's policy, with what a person decided for records that meet for the first time.
+  private func policy(
+    for sequence: LogSequence, _ state: RecordState?
+  ) async throws(Unmappable) -> ConflictPolicy {
+    var policy = link.policy
+    guard link.isTwoWay, link.mapping.names.contains(where: { state?.base?[$0] == nil }) else { return policy }
+    let decided = try await reading { try await log.firstContact(of: link.name, at: sequence) }
+    if let decided { policy.firstContact = FirstContact(rawValue: decided) ?? policy.firstContact }
+    return policy
   }
 
   private func isGone(_ key: RecordKey) async throws(Unmappable) -> Bool {

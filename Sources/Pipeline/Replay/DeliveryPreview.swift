@@ -43,7 +43,7 @@ extension Delivery {
         standing.state?.base, standing.intents, direction, fields: fields, target: target?.fields)
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: target,
-        state: standing.state, recovery: recovery)
+        state: standing.state, recovery: recovery, policy: link.policy)
       return try await request(round).map { .write($0) } ?? .nothing
     }
   }

@@ -61,7 +61,7 @@ struct Round: Sendable {
 
   init(
     link: Link, direction: Direction, logged: LoggedChange, seen: Seen, fields: JSONObject?, assumed: Target?,
-    state: RecordState?, recovery: Recovery
+    state: RecordState?, recovery: Recovery, policy: ConflictPolicy
   ) {
     self.link = link
     self.direction = direction
@@ -83,7 +83,7 @@ struct Round: Sendable {
     let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
     verdict = reconcile(
       base: ancestor, local: direction == .push ? here : there, remote: direction == .push ? there : here,
-      policy: link.policy)
+      policy: policy)
   }
 
   /// What both sides are known to have shared.

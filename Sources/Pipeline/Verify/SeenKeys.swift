@@ -6,14 +6,7 @@ struct SeenKeys: Sendable {
   private let connection: SQLiteConnection
 
   init() async throws {
-    // An empty path is a private temporary file (sqlite.org/inmemorydb.html); nothing in it needs to survive.
-    connection = try await SQLiteConnection(path: "", access: .create)
-    try await connection.run { session in
-      try session.execute("PRAGMA journal_mode = OFF")
-      try session.execute("PRAGMA synchronous = OFF")
-      try session.execute("PRAGMA cache_size = -8192")
-      try session.execute("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
-    }
+    connection = try await .scratch("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
   }
 
   /// Remembers what `elements` are called.
@@ -37,5 +30,20 @@ struct SeenKeys: Sendable {
           try session.first("SELECT 1 FROM keys WHERE key = ?", [.text(key.encoded)]) { _ in true } ?? false
         })
     }
+  }
+}
+
+extension SQLiteConnection {
+  /// A database of one table in a file that goes with the connection: what a comparison remembers beyond a page.
+  static func scratch(_ table: String) async throws -> SQLiteConnection {
+    // An empty path is a private temporary file (sqlite.org/inmemorydb.html); nothing in it needs to survive.
+    let connection = try await SQLiteConnection(path: "", access: .create)
+    try await connection.run { session in
+      try session.execute("PRAGMA journal_mode = OFF")
+      try session.execute("PRAGMA synchronous = OFF")
+      try session.execute("PRAGMA cache_size = -8192")
+      try session.execute(table)
+    }
+    return connection
   }
 }

@@ -124,8 +124,9 @@ struct LinkReader {
         return winner.choice(Winner.self)?.policy
       }
       let delete = reader["delete"]?.choice(DeletePolicy.self) ?? .updateWins
+      let first = reader["first_contact"]?.choice(FirstContact.self)
       let named = Dictionary((fields ?? []).map { ($0.name, $0.value) }) { _, last in last }
-      return ConflictPolicy(default: usual.policy, fields: named, delete: delete)
+      return ConflictPolicy(default: usual.policy, fields: named, delete: delete, firstContact: first)
     }
     return policy ?? ConflictPolicy()
   }

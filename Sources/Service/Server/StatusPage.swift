@@ -98,13 +98,24 @@ struct StatusPage {
         <p class="foot"><span class="\(link.conflictsOpen > 0 ? "bad" : "")">\
         \(ShownText.count(link.conflictsOpen)) open</span> of \(ShownText.count(link.conflictsTotal)) conflicts · \
         <span class="\(link.deadLetters > 0 ? "bad" : "")">\(ShownText.count(link.deadLetters)) \
-        \(link.deadLetters == 1 ? "dead letter" : "dead letters")</span></p>
+        \(link.deadLetters == 1 ? "dead letter" : "dead letters")</span>\(verified(link))</p>
         </article>
 
         """
     }
     let body: HTML = cards.isEmpty ? "<p class=\"none\">No links yet.</p>" : HTML(joining: cards)
     return "<section><h2>Links</h2><div class=\"cards\">\(body)</div></section>\n"
+  }
+
+  /// How the last comparison of its sides ended.
+  private func verified(_ link: StatusReport.Link) -> HTML {
+    guard let verified = link.verified else { return "" }
+    let moving: HTML = verified.inFlight == 0 ? "" : ", \(ShownText.count(verified.inFlight)) in flight"
+    return """
+       · <span class="\(verified.differences > 0 ? "bad" : "")">\(verified.outcome)</span>\(moving) of \
+      \(ShownText.count(verified.compared)) compared \
+      <time datetime="\(verified.at.text)">\(ShownText.age(verified.at, at: report.generatedAt))</time>
+      """
   }
 
   private func way(_ name: String, _ way: StatusReport.Way?) -> HTML {

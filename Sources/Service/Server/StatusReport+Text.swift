@@ -57,10 +57,9 @@ extension StatusReport {
   private var verifications: [String] {
     links.compactMap { link in
       link.verified.map { verified in
-        let differences = verified.differences == 0 ? "all equal" : "\(ShownText.count(verified.differences)) differ"
         let moving = verified.inFlight == 0 ? "" : ", \(ShownText.count(verified.inFlight)) in flight"
         return "verified \(link.name): \(ShownText.count(verified.compared)) records compared "
-          + "\(ShownText.age(verified.at, at: generatedAt)), \(differences)\(moving)"
+          + "\(ShownText.age(verified.at, at: generatedAt)), \(verified.outcome)\(moving)"
       }
     }
   }
@@ -76,6 +75,10 @@ extension StatusReport {
     }
     return (lines.isEmpty ? [] : [""]) + lines.map { TextTable.cut(ShownText.plain($0), to: 80) }
   }
+}
+
+extension StatusReport.Verified {
+  var outcome: String { differences == 0 ? "all equal" : "\(ShownText.count(differences)) differ" }
 }
 
 extension StatusReport.Source {

@@ -4,7 +4,9 @@ import Config
 import Foundation
 import JSON
 import Log
+import Reconcile
 import Runtime
+import Verify
 
 struct BackfillStart: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -27,8 +29,11 @@ struct BackfillStart: AsyncParsableCommand {
   @Flag(help: "Say what would be read, and read nothing.") var dryRun = false
   @Flag(help: "Return at once instead of waiting for the end.") var detach = false
   @Flag(help: "Print JSON, a line at a time.") var json = false
+  @OptionGroup(title: "First meeting of two sides that both hold records") var meeting: MeetingOptions
 
   func validate() throws {
+    try meeting.validate(hasSelection: keys != nil || condition != nil || since != nil || from == .application)
+    if meeting.yes, dryRun { throw ValidationError("--dry-run and --yes exclude each other") }
     if keys != nil, condition != nil || since != nil {
       throw ValidationError("--keys names the records: it goes with neither --where nor --since")
     }
@@ -40,6 +45,7 @@ struct BackfillStart: AsyncParsableCommand {
     try await ExitStatus.reporting {
       let configuration = try options.load()
       let desk = try await BackfillDesk(configuration)
+      if meeting.match { return try await match(desk, configuration) }
       let plans = try await desk.plans(
         links, from == .database ? .local : .remote,
         BackfillOptions(
@@ -49,14 +55,47 @@ struct BackfillStart: AsyncParsableCommand {
       if dryRun { return plans.forEach(show) }
       try makeFolder(of: configuration.log)
       let (log, isOurs) = try await ChangeLog.forCommand(configuration)
-      let ids = try await desk.request(plans, log)
-      guard !detach else {
-        let how = isOurs ? "it starts with `tidemark run`" : "the service carries it out"
-        for (id, plan) in zip(ids, plans) { print("\(plan.link): backfill \(id) is noted; \(how)") }
-        return
-      }
-      try await BackfillProgress(isJSON: json).follow(ids, desk, log, isOurs: isOurs)
+      try await carryOut(plans, desk, log, isOurs: isOurs)
     }
+  }
+
+  private func carryOut(_ plans: [BackfillDesk.Plan], _ desk: BackfillDesk, _ log: ChangeLog, isOurs: Bool) async throws
+  {
+    let ids = try await desk.request(plans, log)
+    guard !detach else {
+      let how = isOurs ? "it starts with `tidemark run`" : "the service carries it out"
+      for (id, plan) in zip(ids, plans) { print("\(plan.link): backfill \(id) is noted; \(how)") }
+      return
+    }
+    try await BackfillProgress(isJSON: json).follow(ids, desk, log, isOurs: isOurs)
+  }
+
+  /// Both sides are looked at; with `--yes` they are brought together, link by link: a child finds what its parents became.
+  private func match(_ desk: BackfillDesk, _ configuration: Configuration) async throws {
+    try makeFolder(of: configuration.log)
+    let (log, isOurs) = try await ChangeLog.forCommand(configuration)
+    let output = MeetingOutput(isJSON: json)
+    var plans: [BackfillDesk.Plan] = []
+    var isWork = false
+    for link in try desk.links(named: links) {
+      let progress = output.progress(link)
+      let first = try desk.meeting(of: link, log, meeting.policy, allowsCreates: meeting.allowCreates)
+      let findings = try await first.look { progress.show($0, $1) }
+      output.show(findings.figures, link)
+      isWork = isWork || findings.figures.isWork
+      guard meeting.yes else { continue }
+      let options = BackfillOptions(
+        rowsPerSecond: rate?.perSecond, mostLag: maxLag.duration, isLogOnly: logOnly,
+        firstContact: meeting.policy?.rawValue)
+      let (linked, rest) = try await first.bringTogether(findings, options)
+      output.tell(linked, link)
+      plans += rest
+    }
+    guard meeting.yes else {
+      if isWork { throw ExitStatus.differences }
+      return
+    }
+    if !plans.isEmpty { try await carryOut(plans, desk, log, isOurs: isOurs) }
   }
 
   /// One key a line: a JSON array for a key of several columns, else the text as it is.

@@ -73,12 +73,15 @@ extension RESTObject {
 
   private func batch(_ page: Listing.Page, _ place: ListingPlace, _ stamp: Stamp) throws -> ChangeBatch {
     let named = try page.items.map { (try identity(of: $0), $0) }
-    let news = poll.withLock { memory in named.filter { memory.isNews($0.0, $0.1) } }
+    let (news, isFirst) = poll.withLock { memory in
+      (named.filter { memory.isNews($0.0, $0.1) }, place.cursor == nil && memory.complete == nil)
+    }
     var following = place.following(page, rules.list)
     if !news.isEmpty { following.batch += 1 }
     let through = Position(epoch: epoch, place: following.text)
     let complete = poll.withLock { $0.end(at: through, isComplete: page.next == nil) }
-    return ChangeBatch(news.map { change($0.0, $0.1, stamp) }, through: through, completeAsOf: complete)
+    let changes = news.map { change($0.0, $0.1, stamp, isFirst: isFirst) }
+    return ChangeBatch(changes, through: through, completeAsOf: complete)
   }
 
   /// The mark of the page was not accepted any more. The listing starts again from its cursor.
@@ -93,11 +96,13 @@ extension RESTObject {
     return ChangeBatch([], through: through)
   }
 
-  private func change(_ id: String, _ item: JSONValue, _ stamp: Stamp) -> Change {
-    Change(
+  /// - Parameter isFirst: nothing was listed before: the record may have been so for years.
+  private func change(_ id: String, _ item: JSONValue, _ stamp: Stamp, isFirst: Bool) -> Change {
+    let listedAt = isFirst ? Timestamp.unknown : Timestamp(microseconds: stamp.number)
+    return Change(
       isTombstone(item) ? .delete : .update, of: endpoint, key: RecordKey(.string(id)), row: item.bytes,
       origin: .application, stamp: stamp, version: version(in: item),
-      committedAt: modifiedAt(item) ?? Timestamp(microseconds: stamp.number))
+      committedAt: modifiedAt(item) ?? listedAt)
   }
 }
 
