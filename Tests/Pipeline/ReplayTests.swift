@@ -157,6 +157,26 @@ struct ReplayTests {
     #expect(await ends.remote.contents[key]?["full_name"] == "Ada L.")
   }
 
+  @Test("a delete that gave way to a change holds after all when that change is taken back", arguments: Side.allCases)
+  func deleteAgainstChangeTakenBack(_ side: Side) async throws {
+    let ends = try await MemoryLink()
+    try await ends.running { await ends.local.put(RecordKey(1), ["id": 1, "name": "Ada", "email": "a@x", "limit": 1]) }
+    let remote = try #require(await ends.remote.contents.keys.first)
+    let keys = [Side.local: RecordKey(1), .remote: remote]
+    let (gone, changed) = side == .local ? (ends.local, ends.remote) : (ends.remote, ends.local)
+    let name = side == .local ? "full_name" : "name"
+    let (goneKey, key) = try (#require(keys[side]), #require(keys[side.opposite]))
+    await gone.remove(goneKey)
+    await changed.put(key, [name: "Ada L."])
+    try await ends.running(nil, [side == .local ? .push : .pull]) {}
+    #expect(await changed.contents[key] != nil, "the delete did not give way")
+    await changed.put(key, [name: "Ada"])
+    try await ends.running {}
+    #expect(try await ends.differences == [])
+    let left = await changed.contents.count + gone.contents.count
+    #expect(left == 0)
+  }
+
   @Test("writes the id the remote side made to its column, whichever side made the record")
   func idColumn() async throws {
     let ends = try await MemoryLink(idColumn: "crm_id")

@@ -187,6 +187,34 @@ extension SystemTests {
       #expect(again.status == 3 && again.output.contains("\(count + 1) are linked already"), "\(again)")
     }
 
+    @Test func `A table that is read in parts and killed reads no chunk twice that is in the log`() async throws {
+      let scene = try await scene(.postgres, customers: 20_000)
+      try await scene.tidemark("attach")
+      let count = try await customers(scene)
+      // Nothing is delivered meanwhile: the row that is told its id moves, and would rightly be met again.
+      try await scene.crm.fault(#"{"fault": "status", "status": 503, "probability": 1}"#)
+      let options = ["--parallel", "4", "--log-only", "--json"]
+      let first = try scene.start(["backfill", "customers", "--rate", "4000/s"] + options)
+      _ = try await first.line(after: "\"state\":\"running\"")
+      // Not a wait for something, but the moment of the kill: it is to be any.
+      try await Task.sleep(for: .milliseconds(.random(in: 100...1_500)))
+      first.signal(SIGKILL)
+      #expect(await first.ending().status == 128 + SIGKILL)
+      for _ in 0..<3 {
+        let next = try scene.start(["backfill", "resume", "1", "--json"])
+        try await Task.sleep(for: .milliseconds(.random(in: 50...900)))
+        next.signal(SIGKILL)
+        _ = await next.ending()
+      }
+      let resumed = try await scene.tidemark("backfill", "resume", "1", "--json")
+      #expect(resumed.status == 0, "\(resumed)")
+      let last = try JSONValue(parsing: String(resumed.output.split(separator: "\n").last ?? ""))
+      #expect(last.at("state") == "done" && last.at("rows")?.integerValue == Int64(count), "\(last.text)")
+      let read = try await scene.tidemark("log", "--operation", "read", "--limit", "100000", "--json").output
+      let keys = try read.split(separator: "\n").map { try JSONValue(parsing: String($0)).at("key") }
+      #expect(keys.count == count && Set(keys).count == count, "\(keys.count) of \(count)")
+    }
+
     /// The newest backfill, as the running service shows it.
     private func backfill(_ scene: Scene) async throws -> JSONValue? {
       try await scene.status().at("backfills")?.arrayValue?.last

@@ -11,6 +11,7 @@ package final class PostgresDatabase: AttachedDatabase {
   let system: String
   let reading: PostgresConnection
   let writing: PostgresConnection
+  private let besides: @Sendable () -> PostgresConnection
   let capture: CaptureChoice
   let isLenient: Bool
   let budget: Int64?
@@ -52,7 +53,8 @@ package final class PostgresDatabase: AttachedDatabase {
     self.isNotified = isNotified
     self.name = SourceName(name)
     system = name
-    reading = PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';")
+    besides = { PostgresConnection(url: url, setup: Self.settings + "SET statement_timeout = '10min';") }
+    reading = besides()
     writing = PostgresConnection(
       url: url, setup: Self.settings + "SET statement_timeout = '60s'; SET lock_timeout = '5s';")
     // The outbox's statistics are always stale: its index on id is the right way in whatever they say. What is deleted from
@@ -138,7 +140,8 @@ package final class PostgresDatabase: AttachedDatabase {
   package func table(_ name: String) async throws -> any ChangeTarget {
     let (polling, restriction) = (polling[name], restrictions[name])
     let shape = try await reading.run { try TableShape.load(name, polling, restriction, $0) }
-    return PostgresTable(name: name, shape: shape, polling: polling, reading: reading, writing: writing)
+    return PostgresTable(
+      name: name, shape: shape, polling: polling, reading: reading, writing: writing, besides: besides)
   }
 
   package func polledTable(_ name: String) -> any PolledTable {

@@ -12,10 +12,13 @@ package struct PostgresTable: ChangeTarget {
   private let restriction: RowRestriction?
   let reading: PostgresConnection
   let writing: PostgresConnection
+  /// Opens one more connection to read by.
+  let besides: @Sendable () -> PostgresConnection
 
   /// - Parameter shape: with its restriction, if it has one.
   init(
-    name: String, shape: TableShape, polling: PollSettings?, reading: PostgresConnection, writing: PostgresConnection
+    name: String, shape: TableShape, polling: PollSettings?, reading: PostgresConnection, writing: PostgresConnection,
+    besides: @escaping @Sendable () -> PostgresConnection
   ) {
     self.name = name
     self.polling = polling
@@ -24,6 +27,7 @@ package struct PostgresTable: ChangeTarget {
     shapeName = shape.sql
     self.reading = reading
     self.writing = writing
+    self.besides = besides
   }
 
   /// The table as it is now: columns come and go while the service runs.

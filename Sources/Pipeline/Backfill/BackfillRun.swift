@@ -15,12 +15,12 @@ struct BackfillRun {
   /// An object's records are read with a request each.
   private static let keysInChunk = 200
 
-  private let end: BackfillEnd
-  private let log: ChangeLog
+  let end: BackfillEnd
+  let log: ChangeLog
   private let telemetry: Telemetry
-  private let logger: Logger
-  private var backfill: Backfill
-  private var pace: ChunkPace
+  let logger: Logger
+  var backfill: Backfill
+  var pace: ChunkPace
   private var lag = LiveLag()
   /// What was waiting to be delivered when this was last looked at, with what was appended since.
   private var pending: (rows: Int64, at: ContinuousClock.Instant)?
@@ -52,8 +52,9 @@ struct BackfillRun {
 
   private mutating func readAll(_ isRetry: Bool) async throws {
     try await begin(isRetry)
+    let isInParts = try await readParts()
     var ahead: Reading?
-    while backfill.state.isActive {
+    while !isInParts, backfill.state.isActive {
       guard try await waitForRoom() else { return publish(secondsLeft: 0, remaining: 0) }
       let reading: Reading
       if let ahead { reading = ahead } else { reading = try await read(from: backfill.place) }
@@ -74,14 +75,19 @@ struct BackfillRun {
         appended = try await log.append(chunk, of: backfill, endpoint: endpoint, rate: rate)
       }
       guard let appended else { return publish(secondsLeft: 0, remaining: 0) }
-      pending?.rows += Int64(chunk.rows.count)
-      self.backfill = appended
-      telemetry.backfillRows(link: end.link).increment(by: chunk.rows.count)
-      publish(secondsLeft: appended.secondsLeft, remaining: appended.remaining)
+      took(appended, rows: chunk.rows.count)
     }
     guard backfill.state == .done else { return }
     let gaveWay = backfill.gaveWay == 0 ? "" : ", \(backfill.gaveWay) of them gave way to changes"
     logger.notice("backfill \(backfill.id) of \(end.endpoint) is done: \(backfill.rows) rows\(gaveWay)")
+  }
+
+  /// A chunk is in the log.
+  mutating func took(_ appended: Backfill, rows: Int) {
+    pending?.rows += Int64(rows)
+    backfill = appended
+    telemetry.backfillRows(link: end.link).increment(by: rows)
+    publish(secondsLeft: appended.secondsLeft, remaining: appended.remaining)
   }
 
   private mutating func begin(_ isRetry: Bool) async throws {
@@ -93,6 +99,9 @@ struct BackfillRun {
     let beginning = backfill.rows == 0 ? "starts" : "goes on after \(backfill.rows) rows"
     logger.log(level: isRetry ? .debug : .notice, "backfill \(backfill.id) of \(end.endpoint) \(beginning)")
   }
+
+  /// No more than is delivered soon: a live change waits behind all of it.
+  var limit: Int { backfill.options.isLogOnly ? pace.limit : min(pace.limit, Int(pace.room)) }
 
   /// A chunk, and how long its reading took.
   private struct Reading {
@@ -108,8 +117,6 @@ struct BackfillRun {
   }
 
   private func chunk(from place: Position?, _ low: LogSequence) async throws -> BackfillChunk {
-    // No more than is delivered soon: a live change waits behind all of it.
-    let limit = backfill.options.isLogOnly ? pace.limit : min(pace.limit, Int(pace.room))
     if let search = place.flatMap(GoneSearch.init) {
       return try await search.chunk(of: backfill, end, log, limit: min(limit, Self.keysInChunk), low)
     }
@@ -129,7 +136,7 @@ struct BackfillRun {
   // MARK: - Giving way to live changes
 
   /// - Returns: false when somebody paused or cancelled the backfill.
-  private mutating func waitForRoom() async throws -> Bool {
+  mutating func waitForRoom() async throws -> Bool {
     let began = ContinuousClock.now
     while true {
       if Task.isCancelled || Task.isShuttingDownGracefully { throw CancellationError() }
@@ -162,7 +169,7 @@ struct BackfillRun {
     return (rested < Self.worthAWord ? nil : "\(waiting.changes) rows wait to be delivered", ())
   }
 
-  private func publish(secondsLeft: Double?, remaining: Int64?) {
+  func publish(secondsLeft: Double?, remaining: Int64?) {
     if let remaining { telemetry.backfillRemainingRows(link: end.link).set(remaining) }
     if let secondsLeft { telemetry.backfillTimeLeft(link: end.link).set(secondsLeft) }
   }

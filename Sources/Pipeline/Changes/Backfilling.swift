@@ -80,6 +80,8 @@ extension RecordReader {
     let chunk = try await chunk(from: position, limit: limit)
     return RowChunk(chunk.records.map(ReadRow.init), next: chunk.next)
   }
+
+  package func parts(_ count: Int) async throws -> (any PartReader)? { nil }
 }
 
 extension BackfillSelection {
@@ -88,4 +90,18 @@ extension BackfillSelection {
     guard !isEverything else { return }
     throw Failure(code: "backfill.selection", message: "this end can only be read whole")
   }
+}
+
+/// Reads an end in several parts side by side, each in an order that is not that of its keys and lasts for a life of it.
+package protocol PartReader: Sendable {
+  /// Names the order: places in a part of another life mean other rows.
+  var life: String { get }
+  /// What the whole end consists of, as places in that order.
+  var parts: [Range<Int64>] { get }
+
+  /// The next rows of what is left of a part: about `limit`, and a few megabytes.
+  /// - Parameter number: which of the parts it is; one call at a time for each.
+  /// - Returns: the rows, and what is left then; nil once the end has begun another life, and must be read anew.
+  /// - Throws: `EndUnavailable`.
+  func rows(in part: Range<Int64>, number: Int, limit: Int) async throws -> (rows: [ReadRow], rest: Range<Int64>)?
 }

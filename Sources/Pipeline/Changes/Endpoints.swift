@@ -67,6 +67,10 @@ package protocol RecordReader: Sendable {
   /// be the last.
   /// - Throws: as `rowCount`.
   func rows(_ selection: BackfillSelection, from position: Position?, limit: Int) async throws -> RowChunk
+
+  /// A way to read the whole end in up to `count` parts side by side; nil where it has none, or is too small for it.
+  /// - Throws: as `rowCount`.
+  func parts(_ count: Int) async throws -> (any PartReader)?
 }
 
 /// An end that can be written.

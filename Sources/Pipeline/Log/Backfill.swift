@@ -84,13 +84,16 @@ package struct BackfillOptions: Hashable, Sendable {
   package var findsGone: Bool
   /// Who wins in what the sides of its records never agreed on, as the command had it; nil: as the link says.
   package var firstContact: String?
+  /// Parts that are read side by side, where the end can be read so.
+  package var parts: Int
 
   /// Live changes usually arrive within a second; five say that something is in their way.
   package static let usualMostLag = Duration.seconds(5)
 
   package init(
     selection: BackfillSelection = .everything, hasKeys: Bool = false, rowsPerSecond: Int? = nil,
-    mostLag: Duration = usualMostLag, isLogOnly: Bool = false, findsGone: Bool = false, firstContact: String? = nil
+    mostLag: Duration = usualMostLag, isLogOnly: Bool = false, findsGone: Bool = false, firstContact: String? = nil,
+    parts: Int = 1
   ) {
     self.selection = selection
     self.hasKeys = hasKeys
@@ -99,6 +102,7 @@ package struct BackfillOptions: Hashable, Sendable {
     self.isLogOnly = isLogOnly
     self.findsGone = findsGone
     self.firstContact = firstContact
+    self.parts = parts
   }
 
   /// As the log keeps them.
@@ -112,6 +116,7 @@ package struct BackfillOptions: Hashable, Sendable {
     if isLogOnly { object["log_only"] = .bool(true) }
     if findsGone { object["finds_gone"] = .bool(true) }
     object["first_contact"] = firstContact.map { .string($0) }
+    if parts > 1 { object["parts"] = .integer(parts) }
     return object.text
   }
 
@@ -124,6 +129,7 @@ package struct BackfillOptions: Hashable, Sendable {
       hasKeys: object["keys"]?.boolValue ?? false, rowsPerSecond: object["rate"]?.integerValue.map { Int($0) },
       mostLag: object["most_lag_ms"]?.integerValue.map { .milliseconds($0) } ?? Self.usualMostLag,
       isLogOnly: object["log_only"]?.boolValue ?? false, findsGone: object["finds_gone"]?.boolValue ?? false,
-      firstContact: object["first_contact"]?.stringValue)
+      firstContact: object["first_contact"]?.stringValue,
+      parts: object["parts"]?.integerValue.map { Int($0) } ?? 1)
   }
 }

@@ -4,6 +4,11 @@ import SQLite
 /// More changes than this are split over several blocks: a reader decodes a block as a whole.
 private let changesInBlock = 1000
 
+extension SourceName {
+  /// What a delivery found out by itself came from here. No database or connector can have the name.
+  static let delivery = SourceName("(delivery)")
+}
+
 extension ChangeLog {
   /// Puts a batch and the capture watermark that covers it on disk, in one transaction (DESIGN, invariant 1).
   /// - Returns: the last sequence of the log afterwards.
@@ -27,6 +32,12 @@ extension ChangeLog {
         "UPDATE capture_watermarks SET whole_after = (SELECT last_sequence FROM log_end) WHERE source = ?",
         [.text(gap.source.description)])
     }
+  }
+
+  /// Puts a change that no source told into the log: what a delivery found out.
+  package func tell(_ change: Change) async throws {
+    try await writer.transaction { session in _ = try Self.appendBlocks([change], from: .delivery, session) }
+    ring([change])
   }
 
   private static func move(

@@ -14,7 +14,8 @@ extension ChangeLog {
     let column = side == .local ? "local_key" : "remote_key"
     return try session.first(
       """
-      SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence
+      SELECT local_key, local_version, local_stamp, remote_key, remote_version, remote_stamp, base, is_agreed, sequence,
+        gave_way
       FROM record_states WHERE link = ? AND \(column) = ?
       """, [.text(link.description), .text(key.encoded)], Self.state)
   }
@@ -74,7 +75,7 @@ extension ChangeLog {
     return RecordState(
       local: try end(0), remote: try end(3),
       base: row.isNull(6) ? nil : try JSONObject(parsing: row.bytes(6)), isAgreed: row.integer(7) == 1,
-      sequence: LogSequence(row.integer(8)))
+      gaveWay: row.isNull(9) ? nil : Side(rawValue: UInt8(clamping: row.integer(9))), sequence: LogSequence(row.integer(8)))
   }
 
   /// A record has one counterpart: a state that paired either key with another record gives way.
@@ -86,13 +87,14 @@ extension ChangeLog {
     try session.execute(
       """
       INSERT OR REPLACE INTO record_states (link, local_key, remote_key, base, is_agreed, local_version, local_stamp,
-        remote_version, remote_stamp, sequence, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        remote_version, remote_stamp, gave_way, sequence, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
       [
         .text(link.description), .text(local.key.encoded), .text(remote.key.encoded),
         .text(orNull: state.base?.text), .integer(state.isAgreed ? 1 : 0), .text(orNull: local.version),
         local.stamp.map { .integer($0.number) } ?? .null, .text(orNull: remote.version),
-        remote.stamp.map { .integer($0.number) } ?? .null, .integer(state.sequence.number),
+        remote.stamp.map { .integer($0.number) } ?? .null, state.gaveWay.map { .integer(Int64($0.rawValue)) } ?? .null,
+        .integer(state.sequence.number),
         .integer(Timestamp.now.microseconds),
       ])
   }

@@ -30,13 +30,16 @@ package struct RecordState: Hashable, Sendable {
   package var base: JSONObject?
   /// Both sides held exactly the base: what comes back with the same version or stamp is an echo.
   package var isAgreed: Bool
+  /// The side that deleted the record, where that gave way to a change of the other one.
+  package var gaveWay: Side?
   package var sequence: LogSequence
 
-  package init(local: End, remote: End, base: JSONObject?, isAgreed: Bool, sequence: LogSequence) {
+  package init(local: End, remote: End, base: JSONObject?, isAgreed: Bool, gaveWay: Side? = nil, sequence: LogSequence) {
     self.local = local
     self.remote = remote
     self.base = base
     self.isAgreed = isAgreed
+    self.gaveWay = gaveWay
     self.sequence = sequence
   }
 

@@ -105,7 +105,9 @@ struct Delivery: Sendable {
     if state?.base == nil, logged.change.origin == .tidemark, try await isUnsettledOwn(fields) {
       return .retry(Self.unsettled, after: nil)
     }
-    var assumed = try await assumption(fields, standing, trusting: logged.change.origin.isAsked ? .nothing : .base)
+    // A side that deleted the record does not hold the base.
+    let isDoubtful = logged.change.origin.isAsked || state?.gaveWay == target
+    var assumed = try await assumption(fields, standing, trusting: isDoubtful ? .nothing : .base)
     if case .undecided(let failure) = assumed { return .retry(failure, after: nil) }
     if case .ambiguous(let failure) = assumed {
       // The change may have been overtaken: its record is gone, and another one has its place by now.
@@ -126,7 +128,10 @@ struct Delivery: Sendable {
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
         state: state, recovery: recovery, policy: policy)
-      guard let write = try await request(round) else { return try await settle(round, after: nil) }
+      guard let write = try await request(round) else {
+        if round.isDeleteToBeToldAgain, let key = round.formerTargetKey { try await tellDelete(of: key) }
+        return try await settle(round, after: nil)
+      }
       let intent = round.intent
       if let intent { try await reading { try await intend(intent) } }
       switch await link[target].target.apply([write]).first ?? .retry(Self.unanswered, after: nil) {
@@ -155,6 +160,12 @@ struct Delivery: Sendable {
     let decided = try await reading { try await log.firstContact(of: link.name, at: sequence) }
     if let decided { policy.firstContact = FirstContact(rawValue: decided) ?? policy.firstContact }
     return policy
+  }
+
+  /// Puts a delete at the end of the log once more. Whether the record is still gone is looked at at its turn.
+  private func tellDelete(of key: RecordKey) async throws(Unmappable) {
+    let change = Change(.delete, of: link[target].name, key: key, stamp: .readAgain, committedAt: .unknown)
+    try await reading { try await log.tell(change) }
   }
 
   private func isGone(_ key: RecordKey) async throws(Unmappable) -> Bool {

@@ -160,7 +160,25 @@ struct Round: Sendable {
 
     let isAgreed = fields == there
     let (local, remote) = direction == .push ? (source, target) : (target, source)
-    return RecordState(local: local, remote: remote, base: next, isAgreed: isAgreed, sequence: logged.sequence)
+    return RecordState(
+      local: local, remote: remote, base: next, isAgreed: isAgreed, gaveWay: gaveWay(there), sequence: logged.sequence)
+  }
+
+  /// A delete that met a change at the other side is remembered until that side has told its change.
+  private func gaveWay(_ there: JSONObject?) -> Side? {
+    guard link.isTwoWay, base != nil else { return nil }
+    switch (fields, there) {
+    case (nil, _?): return direction.source
+    case (_?, nil): return state?.gaveWay
+    default: return nil
+    }
+  }
+
+  /// Whether the source's change, to which a delete of the target gave way, has turned out to be none: the delete holds after
+  /// all, and is for the other direction to carry over.
+  var isDeleteToBeToldAgain: Bool {
+    state?.gaveWay == direction.target && assumed == nil
+      && (direction == .push ? verdict.local : verdict.remote) == .delete
   }
 
   /// Gone at both sides is agreed too. Gone at one, the base stays until the other side's change says what becomes of it.

@@ -25,6 +25,9 @@ struct BackfillStart: AsyncParsableCommand {
   @Option(help: "At most so many rows a second, for example 500/s.") var rate: RateArgument?
   @Option(help: "Rest while live changes are further behind than this.") var maxLag = DurationArgument(
     duration: BackfillOptions.usualMostLag)
+  @Option(
+    help: "Read a large PostgreSQL table in so many parts side by side, whole; with --log-only it is the fastest way.")
+  var parallel = 1
   @Flag(help: "Read everything into the log without waiting for its delivery.") var logOnly = false
   @Flag(help: "Say what would be read, and read nothing.") var dryRun = false
   @Flag(help: "Return at once instead of waiting for the end.") var detach = false
@@ -34,6 +37,11 @@ struct BackfillStart: AsyncParsableCommand {
   func validate() throws {
     try meeting.validate(hasSelection: keys != nil || condition != nil || since != nil || from == .application)
     if meeting.yes, dryRun { throw ValidationError("--dry-run and --yes exclude each other") }
+    guard (1...16).contains(parallel) else { throw ValidationError("--parallel takes a number from 1 to 16") }
+    if parallel > 1, keys != nil || condition != nil || since != nil || from == .application || meeting.match {
+      throw ValidationError(
+        "--parallel reads a table whole: no --from application, --where, --since, --keys or --match")
+    }
     if keys != nil, condition != nil || since != nil {
       throw ValidationError("--keys names the records: it goes with neither --where nor --since")
     }
@@ -50,7 +58,7 @@ struct BackfillStart: AsyncParsableCommand {
         links, from == .database ? .local : .remote,
         BackfillOptions(
           selection: BackfillSelection(condition: condition, since: since?.moment(before: .now)),
-          rowsPerSecond: rate?.perSecond, mostLag: maxLag.duration, isLogOnly: logOnly),
+          rowsPerSecond: rate?.perSecond, mostLag: maxLag.duration, isLogOnly: logOnly, parts: parallel),
         keys: try keys.map(readKeys))
       if dryRun { return plans.forEach(show) }
       try makeFolder(of: configuration.log)

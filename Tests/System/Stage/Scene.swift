@@ -77,7 +77,9 @@ struct Scene: Sendable {
   }
 
   /// Starts a command without waiting for its end.
-  func start(_ arguments: String...) throws -> Child {
+  func start(_ arguments: String...) throws -> Child { try start(arguments) }
+
+  func start(_ arguments: [String]) throws -> Child {
     try Child(arguments, in: folder.path, environment: ["CRM_TOKEN": "sandbox"])
   }
 
