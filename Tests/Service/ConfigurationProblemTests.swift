@@ -49,6 +49,10 @@ struct ConfigurationProblemTests {
 
   @Test func `a budget is a number of bytes that something fits into`() throws {
     #expect(try problems(file(database: "budget: 10GB")) == [])
+    #expect(try problems(file(database: "budget: { size: 10GB, age: 3d }")) == [])
+    #expect(
+      try problems(file(database: "budget: {}")) == ["4:13: a budget without a limit — budget: { size: 10GB, age: 3d }"]
+    )
     #expect(
       try problems(file(database: "budget: 10 GiB"))
         == [#"4:13: expected a number of bytes like 500MB or 10GB, got "10 GiB""#])

@@ -22,8 +22,11 @@ CREATE TABLE tidemark.installation (
   -- captured the other way.
   mode text NOT NULL DEFAULT 'trigger',
   since pg_lsn NOT NULL DEFAULT '0/0',
-  -- How many bytes the outbox may take; null for no limit.
-  budget bigint
+  -- How many bytes the outbox may take, and how many seconds nobody may have read it; null for no limit.
+  budget bigint,
+  budget_age bigint,
+  -- When somebody last had read all of it; kept up to date only where `budget_age` is set.
+  read_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO tidemark.installation (database)
 SELECT s.system_identifier || '-' || d.oid

@@ -22,9 +22,9 @@ struct AttachPlan {
     }
   }
 
-  /// - Parameter budget: how many bytes the outbox may take; nil: no limit.
+  /// - Parameter budget: what the outbox may keep; nil: no limit.
   init(
-    _ tables: [String], _ mode: Installation.Mode, _ triggers: TriggerSettings, budget: Int64?,
+    _ tables: [String], _ mode: Installation.Mode, _ triggers: TriggerSettings, budget: Budget?,
     _ session: PostgresSession
   ) throws {
     let standing = try Standing(tables, mode, triggers, session)
@@ -45,12 +45,22 @@ struct AttachPlan {
     if standing.installation?.budget != budget { add(Self.budgetStatements(budget)) }
   }
 
-  /// The bytes are written into the function: looking them up would cost every statement of the application a query.
-  private static func budgetStatements(_ budget: Int64?) -> [String] {
-    let isFull = budget.map { "pg_catalog.pg_relation_size('tidemark.outbox'::pg_catalog.regclass) > \($0)" } ?? "false"
+  /// The bytes are written into the function: looking them up would cost every statement of the application a query. An age
+  /// costs that query: when somebody last read is noted in a row, since asking the outbox for its oldest row would be dear
+  /// behind the many that were deleted.
+  private static func budgetStatements(_ budget: Budget?) -> [String] {
+    let size = budget?.bytes.map { "pg_catalog.pg_relation_size('tidemark.outbox'::pg_catalog.regclass) > \($0)" }
+    let age = budget?.age.map { age in
+      "(SELECT i.read_at < pg_catalog.clock_timestamp() - '\(age.components.seconds) s'::interval"
+        + " FROM tidemark.installation i)"
+    }
+    let isFull = [size, age].compactMap { $0 }.joined(separator: " OR ")
+    let seconds = budget?.age.map { String($0.components.seconds) } ?? "NULL"
     return [
-      "UPDATE tidemark.installation SET budget = \(budget.map(String.init) ?? "NULL")",
-      "CREATE OR REPLACE FUNCTION tidemark.is_full() RETURNS boolean LANGUAGE sql STABLE RETURN \(isFull)",
+      "UPDATE tidemark.installation SET budget = \(budget?.bytes.map(String.init) ?? "NULL"), budget_age = \(seconds),"
+        + " read_at = clock_timestamp()",
+      "CREATE OR REPLACE FUNCTION tidemark.is_full() RETURNS boolean LANGUAGE sql STABLE"
+        + " RETURN \(isFull.isEmpty ? "false" : isFull)",
     ]
   }
 

@@ -27,8 +27,8 @@ struct Installation: Sendable {
   var since: LSN
   /// Of `wal`; nil where there is none.
   var slot: WALSlot?
-  /// How many bytes the outbox may take; nil: no limit.
-  var budget: Int64?
+  /// What the outbox may keep; nil: no limit.
+  var budget: Budget?
   /// Whether it was made in another database and came here in a dump or a copy. What it says is about that one.
   var isCopy: Bool
   /// Where a capture that has seen nothing begins.
@@ -56,13 +56,13 @@ struct Installation: Sendable {
     let life = try session.first(
       """
       SELECT \(epochSQL), i.mode, i.since, CASE WHEN shed.is_called THEN shed.last_value ELSE 0 END, i.budget,
-        \(isCopySQL)
+        i.budget_age, \(isCopySQL)
       FROM \(lifeSQL)
       """
     ) {
       (
         epoch: $0.string(0), mode: Mode(rawValue: $0.string(1)), since: LSN($0.string(2)), shed: $0.integer(3),
-        budget: $0.isNull(4) ? nil : $0.integer(4), isCopy: $0.bool(5)
+        bytes: $0.isNull(4) ? nil : $0.integer(4), age: $0.isNull(5) ? nil : $0.integer(5), isCopy: $0.bool(6)
       )
     }
     guard let life, let mode = life.mode else { return nil }
@@ -70,7 +70,10 @@ struct Installation: Sendable {
     let place = mode == .wal ? WALPlace(through: slot?.confirmed ?? .zero).text : OutboxPlace().text
     return Installation(
       epoch: life.epoch, shed: life.shed, captured: try captured(session), mode: mode,
-      since: life.since ?? .zero, slot: slot, budget: life.budget, isCopy: life.isCopy,
+      since: life.since ?? .zero, slot: slot,
+      budget: life.bytes == nil && life.age == nil
+        ? nil : Budget(bytes: life.bytes, age: life.age.map { .seconds($0) }),
+      isCopy: life.isCopy,
       start: Position(epoch: life.epoch, place: place))
   }
 

@@ -14,6 +14,7 @@ final class Outbox: Sendable {
   private let connection: PostgresConnection
   private let watch: InstallationWatch
   private let isNotified: Bool
+  private let notedAt = Mutex<ContinuousClock.Instant?>(nil)
   private let released = Mutex<(owed: Released?, deletedAt: ContinuousClock.Instant)>((nil, .now))
 
   /// An empty answer at least this often, and triggers looked at as often.
@@ -25,6 +26,8 @@ final class Outbox: Sendable {
   private static let notifiedWait = Duration.milliseconds(250)
   /// While much is written, deleting after each page would take as long as reading it: commits would wait to be noticed.
   private static let deleteEvery = Duration.milliseconds(50)
+
+  private static let noteEvery = Duration.seconds(60)
 
   /// - Parameters:
   ///   - connection: used for nothing else while a call is under way.
@@ -50,7 +53,10 @@ final class Outbox: Sendable {
       if !page.changes.isEmpty || !page.letGo.isEmpty || isHeartbeat {
         // "Complete" is said only of what the triggers are known to have seen.
         if isHeartbeat { try await watch.requireUnchanged(installation) }
-        if isHeartbeat, installation.budget != nil, page.completeAsOf != nil { try await reclaim() }
+        if isHeartbeat, let budget = installation.budget, page.completeAsOf != nil {
+          if let age = budget.age { try await noteReading(age) }
+          try await reclaim()
+        }
         var batch = ChangeBatch(
           page.changes, through: Position(epoch: installation.epoch, place: place.text),
           completeAsOf: page.completeAsOf)
@@ -77,6 +83,18 @@ final class Outbox: Sendable {
       // What is installed says it better.
       _ = try await watch.look()
       throw error
+    }
+  }
+
+  /// The triggers let changes go once nobody has read for as long as `age`. Noted often enough for that, and not oftener.
+  private func noteReading(_ age: Duration) async throws {
+    let isDue = notedAt.withLock { notedAt in
+      guard notedAt.map({ $0.duration(to: .now) >= min(age / 10, Self.noteEvery) }) ?? true else { return false }
+      notedAt = .now
+      return true
+    }
+    if isDue {
+      try await connection.run { _ = try $0.execute("UPDATE tidemark.installation SET read_at = clock_timestamp()") }
     }
   }
 

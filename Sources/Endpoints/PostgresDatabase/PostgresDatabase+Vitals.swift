@@ -18,10 +18,11 @@ extension PostgresDatabase {
       ) { (changes: $0.integer(0), bytes: $0.integer(1), rows: $0.integer(2)) }
       vitals.outboxChanges = outbox?.changes ?? 0
       vitals.retainedBytes = outbox?.bytes ?? 0
-      vitals.safeBytes = budget.map { max(0, $0 - (outbox?.rows ?? 0)) }
+      vitals.safeBytes = budget?.bytes.map { max(0, $0 - (outbox?.rows ?? 0)) }
       if let slot = try WALSlot.load(session) {
         vitals.retainedBytes += slot.retainedBytes
-        vitals.safeBytes = [slot.safeBytes, budget.map { max(0, $0 - slot.retainedBytes) }].compactMap { $0 }.min()
+        vitals.safeBytes = [slot.safeBytes, budget?.bytes.map { max(0, $0 - slot.retainedBytes) }].compactMap { $0 }
+          .min()
       }
       return vitals
     }
@@ -29,9 +30,10 @@ extension PostgresDatabase {
 
   /// The outbox lets changes go by itself. Of the write-ahead log all is let go that was not read: the slot moves on. What
   /// open transactions need stays until they end.
-  package func letGo() async throws -> Int64? {
+  package func letGo(after standstill: Duration) async throws -> Int64? {
     guard let budget, let slot = try await reading.run({ try WALSlot.load($0) }), slot.fault == nil,
-      slot.unreadBytes > budget
+      slot.unreadBytes > budget.bytes ?? .max
+        || (slot.unreadBytes > 0 && budget.age.map { standstill > $0 } ?? false)
     else { return nil }
     try await wal.letGo()
     return slot.unreadBytes

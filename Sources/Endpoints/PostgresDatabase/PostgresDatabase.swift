@@ -14,7 +14,7 @@ package final class PostgresDatabase: AttachedDatabase {
   private let besides: @Sendable () -> PostgresConnection
   let capture: CaptureChoice
   let isLenient: Bool
-  let budget: Int64?
+  let budget: Budget?
   let isNotified: Bool
   package let polling: [String: PollSettings]
   /// The tables that are polled since nothing may be installed.
@@ -32,7 +32,7 @@ package final class PostgresDatabase: AttachedDatabase {
   ///   - tables: the linked tables, as the configuration writes them: changes bear these names.
   ///   - capture: how their changes are captured.
   ///   - isLenient: whether a statement of the application passes though a trigger could not capture it.
-  ///   - budget: how many bytes the database may keep for changes that nobody has read; nil: no limit.
+  ///   - budget: what the database may keep for changes that nobody has read; nil: no limit.
   ///   - isNotified: whether commits wake the reader of what triggers wrote, which makes commits wait for each other.
   ///   - polling: the tables that are polled whatever `capture` says, and how.
   ///   - fallback: how tables are polled that `capture` sends to polling; nil: as usual.
@@ -41,7 +41,7 @@ package final class PostgresDatabase: AttachedDatabase {
   /// - Throws: `PostgresError` if the database cannot be reached, `Failure` if a pooler shares its sessions.
   package init(
     name: String, url: String, tables: [String], capture: CaptureMode = .auto, isLenient: Bool = false,
-    isNotified: Bool = false, budget: Int64? = nil, polling: [String: PollSettings] = [:],
+    isNotified: Bool = false, budget: Budget? = nil, polling: [String: PollSettings] = [:],
     fallback: [String: PollSettings] = [:], restrictions: [String: RowRestriction] = [:],
     images: (any RowImages)? = nil
   ) async throws {

@@ -16,13 +16,16 @@ struct CaptureTriggers {
   let shape: TableShape
   /// The row of `_tidemark_shapes` that says what v0, v1, … mean.
   let id: Int64
-  /// Whether the outbox holds at most as many changes as `_tidemark_context` says.
+  /// Whether `_tidemark_context` says what the outbox may hold.
   let isBounded: Bool
 
-  /// Whether the outbox has reached its bound. Its ids have no gaps but those that rollbacks leave.
+  /// Whether the outbox has reached its bound. Its ids have no gaps but those that rollbacks leave. Each part is null while
+  /// the outbox is empty, or without such a bound.
   private static let isFull =
-    "(SELECT max(id) FROM \"_tidemark_outbox\") - (SELECT min(id) FROM \"_tidemark_outbox\")"
-    + " >= (SELECT most_changes FROM \"_tidemark_context\" WHERE id = 1)"
+    "(coalesce((SELECT max(id) FROM \"_tidemark_outbox\") - (SELECT min(id) FROM \"_tidemark_outbox\")"
+    + " >= (SELECT most_changes FROM \"_tidemark_context\" WHERE id = 1), 0)"
+    + " OR coalesce(\(now) - (SELECT at FROM \"_tidemark_outbox\" ORDER BY id LIMIT 1)"
+    + " >= (SELECT most_age FROM \"_tidemark_context\" WHERE id = 1), 0))"
 
   /// Unix time in milliseconds: as fine as `julianday` tells it.
   private static let now = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)"
@@ -75,9 +78,8 @@ struct CaptureTriggers {
 
   private func record(_ operation: OutboxOperation, _ row: String) -> String {
     let values = values(operation, row)
-    // Null while the outbox is empty.
     return "INSERT INTO \"_tidemark_outbox\" (\(places)) "
-      + (isBounded ? "SELECT \(values) WHERE coalesce(\(Self.isFull), 0) = 0" : "VALUES (\(values))")
+      + (isBounded ? "SELECT \(values) WHERE NOT \(Self.isFull)" : "VALUES (\(values))")
   }
 
   private func displacement(_ unique: TableShape.Unique) -> String {

@@ -21,8 +21,7 @@ struct Installation {
   /// Of the outbox: how many value columns it has.
   var width = 0
   var captured: [Captured] = []
-  /// How many changes the outbox holds at most; nil: no bound.
-  var mostChanges: Int64?
+  var bound = OutboxBound()
   /// Statements of the triggers that carry our prefix, by name.
   var triggers: [String: String] = [:]
   var tables: [String] = []
@@ -41,10 +40,11 @@ struct Installation {
     version = Int(try session.first("SELECT max(number) FROM \"_tidemark_migrations\"") { $0.integer(0) } ?? 0)
     width = Int(
       try session.first("SELECT count(*) - 5 FROM pragma_table_info('_tidemark_outbox')") { $0.integer(0) } ?? 0)
-    mostChanges =
-      try session.first("SELECT most_changes FROM \"_tidemark_context\" WHERE id = 1") {
-        $0.isNull(0) ? nil : $0.integer(0)
-      } ?? nil
+    bound =
+      try session.first("SELECT most_changes, most_age FROM \"_tidemark_context\" WHERE id = 1") {
+        OutboxBound(
+          mostChanges: $0.isNull(0) ? nil : $0.integer(0), mostAge: $0.isNull(1) ? nil : $0.integer(1))
+      } ?? OutboxBound()
     captured = try session.all("SELECT id, name, columns, keys, active, life FROM \"_tidemark_shapes\"") {
       Captured(
         id: $0.integer(0), name: $0.string(1), columns: try Self.names($0.string(2)),
@@ -68,7 +68,7 @@ struct Installation {
       guard shape.columns.map(\.name) == table.columns, shape.keyNames == table.keys else {
         return "the columns of table \(table.name) were changed"
       }
-      let expected = CaptureTriggers(shape: shape, id: table.id, isBounded: mostChanges != nil)
+      let expected = CaptureTriggers(shape: shape, id: table.id, isBounded: !bound.isUnbounded)
       for trigger in expected.all where triggers[trigger.name] != trigger.sql {
         return "trigger \(trigger.name) is missing or altered"
       }
@@ -79,8 +79,7 @@ struct Installation {
 
 extension Installation {
   /// The statements that make `shapes`, and nothing else, captured.
-  /// - Parameter mostChanges: how many changes the outbox may hold; nil: no bound.
-  func attaching(_ shapes: [TableShape], mostChanges: Int64?, in session: SQLiteSession) throws -> [String] {
+  func attaching(_ shapes: [TableShape], _ bound: OutboxBound, in session: SQLiteSession) throws -> [String] {
     var statements: [String] = []
     // A half-removed installation is cleared away first, triggers before what they write to.
     if version == 0 { statements = detaching() + Self.migrations }
@@ -93,7 +92,7 @@ extension Installation {
       if known == nil { last += 1 }
       let id = known?.id ?? last
       if known?.isActive != true { records.append(Self.record(shape, id: id, isKnown: known != nil)) }
-      let triggers = CaptureTriggers(shape: shape, id: id, isBounded: mostChanges != nil)
+      let triggers = CaptureTriggers(shape: shape, id: id, isBounded: !bound.isUnbounded)
       for trigger in triggers.all { wanted[trigger.name] = trigger.sql }
     }
     if version > 0 {
@@ -108,9 +107,11 @@ extension Installation {
     let present = version == 0 ? 1 : width
     statements += (present..<max(present, widest)).map { "ALTER TABLE \"_tidemark_outbox\" ADD COLUMN v\($0)" }
     statements += records
-    if self.mostChanges != mostChanges || version == 0 && mostChanges != nil {
-      let bound = mostChanges.map(String.init) ?? "NULL"
-      statements.append("UPDATE \"_tidemark_context\" SET most_changes = \(bound) WHERE id = 1")
+    if self.bound != bound || version == 0 && !bound.isUnbounded {
+      let (changes, age) = (bound.mostChanges.map(String.init), bound.mostAge.map(String.init))
+      statements.append(
+        "UPDATE \"_tidemark_context\" SET most_changes = \(changes ?? "NULL"), most_age = \(age ?? "NULL") WHERE id = 1"
+      )
     }
     let missing = wanted.filter { version == 0 || triggers[$0.key] != $0.value }
     statements += missing.sorted { $0.key < $1.key }.map(\.value)

@@ -4,15 +4,15 @@ import SQLite
 
 extension SQLiteDatabase {
   package func attachPlan(_ tables: [String]) async throws -> [String] {
-    let (attached, mostChanges) = (attached(tables), mostChanges)
+    let (attached, bound) = (attached(tables), bound)
     return try await Self.patiently(current().reader, .deferred) {
-      try Self.plan(attached, mostChanges: mostChanges, in: $0)
+      try Self.plan(attached, bound, in: $0)
     }
   }
 
   package func attach(_ tables: [String]) async throws {
-    let (attached, mostChanges) = (attached(tables), mostChanges)
-    try await change { try Self.plan(attached, mostChanges: mostChanges, in: $0) }
+    let (attached, bound) = (attached(tables), bound)
+    try await change { try Self.plan(attached, bound, in: $0) }
   }
 
   /// Those that are not polled.
@@ -38,7 +38,7 @@ extension SQLiteDatabase {
     forget()
   }
 
-  private static func plan(_ tables: [String], mostChanges: Int64?, in session: SQLiteSession) throws -> [String] {
+  private static func plan(_ tables: [String], _ bound: OutboxBound, in session: SQLiteSession) throws -> [String] {
     var shapes: [TableShape] = []
     for table in tables {
       let shape = try TableShape(table, in: session)
@@ -46,7 +46,7 @@ extension SQLiteDatabase {
     }
     let installation = try Installation(in: session)
     if shapes.isEmpty, installation.version == 0 { return [] }
-    return try installation.attaching(shapes, mostChanges: mostChanges, in: session)
+    return try installation.attaching(shapes, bound, in: session)
   }
 
   package func check(_ tables: [String]) async throws -> [Finding] {
@@ -96,7 +96,7 @@ extension SQLiteDatabase {
   }
 
   /// An outbox of SQLite lets changes go by itself: nothing else is kept for capture.
-  package func letGo() async throws -> Int64? { nil }
+  package func letGo(after standstill: Duration) async throws -> Int64? { nil }
 
   package func captureLives() async throws -> [String: String] {
     let tables = tables
@@ -121,7 +121,7 @@ extension SQLiteDatabase {
       let size = (0..<installation.width).map { "coalesce(length(CAST(v\($0) AS BLOB)), 0)" }.joined(separator: " + ")
       let sql = "SELECT count(*), coalesce(sum(16 + \(size)), 0) FROM main.\"_tidemark_outbox\""
       let (changes, bytes) = try session.first(sql) { ($0.integer(0), $0.integer(1)) } ?? (0, 0)
-      let room = installation.mostChanges.map { max(0, $0 - changes) * Self.bytesOfChange }
+      let room = installation.bound.mostChanges.map { max(0, $0 - changes) * Budget.bytesOfChange }
       return DatabaseVitals(outboxChanges: changes, retainedBytes: bytes, safeBytes: room)
     }
   }

@@ -14,10 +14,7 @@ package actor SQLiteDatabase: AttachedDatabase {
   nonisolated let restrictions: [String: RowRestriction]
   /// The tables that are captured by triggers, as the configuration names them.
   let tables: [String]
-  /// How many changes the outbox may hold; nil: no bound.
-  let mostChanges: Int64?
-  /// A trigger cannot ask how many bytes the outbox takes, so a budget counts changes as if each took so many.
-  static let bytesOfChange: Int64 = 1024
+  let bound: OutboxBound
 
   private var reader: SQLiteConnection
   private var writer: SQLiteConnection
@@ -42,19 +39,19 @@ package actor SQLiteDatabase: AttachedDatabase {
   ///   - name: of the database in the configuration; its changes are of `name.table`.
   ///   - path: of an existing file.
   ///   - tables: those to be captured, as the configuration names them, with or without `main.`.
-  ///   - budget: about how many bytes the outbox may take; nil: no limit.
+  ///   - budget: what the outbox may keep; nil: no limit.
   ///   - polling: those of them that are polled, and how.
   ///   - restrictions: the tables of whose rows not everything is told, and what is.
   /// - Throws: `Failure` `sqlite.missing` where there is no file, else `SQLiteError`.
   package init(
-    name: String, path: String, tables: [String], budget: Int64? = nil, polling: [String: PollSettings] = [:],
+    name: String, path: String, tables: [String], budget: Budget? = nil, polling: [String: PollSettings] = [:],
     restrictions: [String: RowRestriction] = [:]
   ) async throws {
     self.restrictions = restrictions
     self.name = SourceName(name)
     self.path = path
     self.polling = polling
-    mostChanges = budget.map { max(1, $0 / Self.bytesOfChange) }
+    bound = OutboxBound(budget)
     self.tables = tables.filter { polling[$0] == nil }
     file = try FileIdentity(path: path)
     (reader, writer) = try await Self.connections(path)

@@ -47,8 +47,9 @@ package protocol AttachedDatabase: ChangeSource {
 
   /// Lets the database forget changes that capture has not read, where it keeps more of them than its budget. What goes
   /// unseen by that shows as a gap.
+  /// - Parameter standstill: how long capture has stood still.
   /// - Returns: how many bytes it kept; nil where it may keep them.
-  func letGo() async throws -> Int64?
+  func letGo(after standstill: Duration) async throws -> Int64?
 
   /// What capture has waiting inside the database and what holds it back.
   func vitals() async throws -> DatabaseVitals

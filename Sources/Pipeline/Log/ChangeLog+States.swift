@@ -75,7 +75,8 @@ extension ChangeLog {
     return RecordState(
       local: try end(0), remote: try end(3),
       base: row.isNull(6) ? nil : try JSONObject(parsing: row.bytes(6)), isAgreed: row.integer(7) == 1,
-      gaveWay: row.isNull(9) ? nil : Side(rawValue: UInt8(clamping: row.integer(9))), sequence: LogSequence(row.integer(8)))
+      gaveWay: row.isNull(9) ? nil : Side(rawValue: UInt8(clamping: row.integer(9))),
+      sequence: LogSequence(row.integer(8)))
   }
 
   /// A record has one counterpart: a state that paired either key with another record gives way.

@@ -34,7 +34,8 @@ package struct RecordState: Hashable, Sendable {
   package var gaveWay: Side?
   package var sequence: LogSequence
 
-  package init(local: End, remote: End, base: JSONObject?, isAgreed: Bool, gaveWay: Side? = nil, sequence: LogSequence) {
+  package init(local: End, remote: End, base: JSONObject?, isAgreed: Bool, gaveWay: Side? = nil, sequence: LogSequence)
+  {
     self.local = local
     self.remote = remote
     self.base = base

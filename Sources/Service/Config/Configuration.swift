@@ -63,8 +63,7 @@ package struct DatabaseSettings: Sendable {
   package let location: Location
   package let capture: CaptureMode
   package let onCaptureFailure: CaptureFailure
-  /// How many bytes the database may keep for changes that nobody has read; nil: no limit.
-  package let budget: Int64?
+  package let budget: Budget?
   /// Whether commits wake the reader of what triggers captured.
   package let notify: Bool
   /// How its tables are polled, unless they say otherwise; nil unless `capture` is `poll`.

@@ -19,7 +19,7 @@ extension ConfigurationReader {
           "config.capture", "SQLite keeps the change and the row in one file: neither fails without the other",
           hint: "leave it out")
       }
-      let budget = reader["budget"].map { $0.bytes(in: 1_000_000 ... .max) } ?? .some(nil)
+      let budget = reader["budget"].map { self.budget($0) } ?? .some(nil)
       let notify = notify(reader["notify"], at: location, capture)
       guard let location, let capture, let onFailure, let budget, let notify, let written = name.string() else {
         return nil
@@ -29,6 +29,23 @@ extension ConfigurationReader {
         notify: notify, poll: capture.poll, tables: tables, place: name.place)
     }
   }
+
+  /// A size, or a mapping of a size and an age.
+  private func budget(_ value: YAMLValue) -> Budget? {
+    guard case .mapping = value.node.content else { return value.bytes(in: Self.sizes).map { Budget(bytes: $0) } }
+    return value.mapping { reader in
+      let bytes = reader["size"].map { $0.bytes(in: Self.sizes) } ?? .some(nil)
+      let age = reader["age"].map { $0.duration(in: .seconds(60) ... .days(3650)) } ?? .some(nil)
+      guard let bytes, let age else { return nil }
+      guard bytes != nil || age != nil else {
+        value.report("config.budget", "a budget without a limit", hint: "budget: { size: 10GB, age: 3d }")
+        return nil
+      }
+      return Budget(bytes: bytes, age: age)
+    }
+  }
+
+  private static let sizes: ClosedRange<Int64> = 1_000_000 ... .max
 
   /// Nil after a problem.
   private func notify(_ value: YAMLValue?, at location: DatabaseSettings.Location?, _ capture: Capture?) -> Bool? {

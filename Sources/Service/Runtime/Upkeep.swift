@@ -65,7 +65,13 @@ struct Upkeep: Service {
     for (name, database) in assembly.databases {
       guard var vitals = try? await database.vitals() else { continue }
       vitals.fullIn = pace.fullIn(name, vitals, at: .now)
-      await letGo(name, database)
+      if telemetry.stalls.contains(where: { $0.stage == .capture && $0.name == name }) {
+        let standstill = Duration.seconds(telemetry.captureLag(source: SourceName(name)).value)
+        if let age = assembly.configuration.databases.first(where: { $0.name == name })?.budget?.age {
+          vitals.fullIn = min(vitals.fullIn ?? age, max(.zero, age - standstill))
+        }
+        await letGo(name, database, after: standstill)
+      }
       telemetry.outboxChanges(database: name).set(Double(vitals.outboxChanges))
       telemetry.captureLagBytes(source: name).set(Double(vitals.retainedBytes))
       telemetry.oldestTransaction(database: name).set(vitals.oldestTransaction.map { $0.age / .seconds(1) } ?? 0)
@@ -77,12 +83,12 @@ struct Upkeep: Service {
 
   /// A database that keeps more than its budget for a capture that stands still gets its disk back: what is let go is read
   /// again later. One that is caught up with frees itself.
-  private func letGo(_ name: String, _ database: any AttachedDatabase) async {
-    guard telemetry.stalls.contains(where: { $0.stage == .capture && $0.name == name }) else { return }
+  private func letGo(_ name: String, _ database: any AttachedDatabase, after standstill: Duration) async {
     do {
-      guard let bytes = try await database.letGo() else { return }
+      guard let bytes = try await database.letGo(after: standstill) else { return }
       logger.warning(
-        "\(name) kept \(bytes) bytes for a capture that stands still, which is more than its budget; let go")
+        "\(name) kept \(bytes) bytes for a capture that stands still, which is more, or longer, than its budget; let go"
+      )
     } catch {
       logger.warning("\(name) keeps more than its budget, and it could not be let go: \(error)")
     }

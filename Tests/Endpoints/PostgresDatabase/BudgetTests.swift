@@ -15,7 +15,7 @@ struct BudgetTests {
     """
 
   private static func scene(
-    _ capture: CaptureMode, budget: Int64 = budget
+    _ capture: CaptureMode, budget: Budget = Budget(bytes: budget)
   ) async throws -> (PostgresScene, PostgresDatabase) {
     let scene = try await PostgresScene(schema, tables: ["items", "sales"], attached: false)
     let database = try await PostgresDatabase(
@@ -120,14 +120,14 @@ struct BudgetTests {
   @Test func `write-ahead log beyond the budget is let go, which shows as a gap`() async throws {
     // The slot counts the WAL of the whole cluster, that of other tests included.
     let budget: Int64 = 50_000_000
-    let (scene, database) = try await Self.scene(.wal, budget: budget)
+    let (scene, database) = try await Self.scene(.wal, budget: Budget(bytes: budget))
     try await scene.execute("INSERT INTO items VALUES (1, 'a')")
     let (changes, position) = try await database.drain()
     #expect(changes.map(\.brief) == ["insert 1"])
     try await scene.execute("INSERT INTO items SELECT n, repeat(md5(n::text), 50) FROM generate_series(2, 40000) n")
     #expect(try await database.vitals().safeBytes == 0)
-    #expect(try await database.letGo() ?? 0 > budget)
-    #expect(try await database.letGo() == nil)
+    #expect(try await database.letGo(after: .zero) ?? 0 > budget)
+    #expect(try await database.letGo(after: .zero) == nil)
     let gap = await #expect(throws: CaptureGap.self) { try await database.next(after: position) }
     let resume = try #require(gap?.resume)
     try await scene.execute("INSERT INTO items VALUES (40001, 'b')")
@@ -147,5 +147,33 @@ struct BudgetTests {
       )
     }
     #expect(try await unbounded.drain(after: position).changes.count == 4000)
+  }
+
+  @Test func `an outbox that nobody has read for as long as its budget says keeps no more, until somebody has`()
+    async throws
+  {
+    let (scene, database) = try await Self.scene(.trigger, budget: Budget(age: .seconds(3600)))
+    try await scene.execute("INSERT INTO items VALUES (1, 'kept')")
+    #expect(try await Self.isFull(scene) == false)
+    try await scene.execute("UPDATE tidemark.installation SET read_at = clock_timestamp() - interval '3601 s'")
+    try await scene.execute("INSERT INTO items VALUES (2, 'let go')")
+    var (changes, letGo, position) = ([Change](), Set<EndpointName>(), Position?.none)
+    // The reading is noted with a heartbeat, once all was read.
+    while try await Self.isFull(scene) {
+      let batch = try await database.next(after: position)
+      changes += batch.changes
+      letGo.formUnion(batch.letGo)
+      position = batch.through
+    }
+    #expect(changes.map(\.brief) == ["insert 1"] && letGo == [EndpointName(system: "shop", name: "items")])
+    try await scene.execute("INSERT INTO items VALUES (3, 'kept')")
+    #expect(try await database.next(after: position).changes.map(\.brief) == ["insert 3"])
+  }
+
+  @Test func `a slot that was not read for as long as its budget says is moved on`() async throws {
+    let (scene, database) = try await Self.scene(.wal, budget: Budget(age: .seconds(3600)))
+    try await scene.execute("INSERT INTO items VALUES (1, 'x')")
+    #expect(try await database.letGo(after: .seconds(3599)) == nil)
+    #expect(try await database.letGo(after: .seconds(3601)) ?? 0 > 0)
   }
 }

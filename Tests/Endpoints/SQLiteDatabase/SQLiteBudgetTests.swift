@@ -11,7 +11,9 @@ struct SQLiteBudgetTests {
     """
 
   /// About 50 changes.
-  private static func database(_ file: ScratchDatabase, budget: Int64? = 50 * 1024) async throws -> SQLiteDatabase {
+  private static func database(_ file: ScratchDatabase, budget: Budget? = Budget(bytes: 50 * 1024)) async throws
+    -> SQLiteDatabase
+  {
     try await SQLiteDatabase(name: "shop", path: file.path, tables: ["items", "sales"], budget: budget)
   }
 
@@ -69,5 +71,22 @@ struct SQLiteBudgetTests {
     #expect(try await database.attachPlan(["items", "sales"]).isEmpty)
     try await database.detach()
     #expect(try file.schema() == before)
+  }
+
+  @Test func `an outbox whose oldest change is older than its budget says keeps no more, until it was read`()
+    async throws
+  {
+    let file = try ScratchDatabase(Self.schema)
+    let database = try await Self.database(file, budget: Budget(age: .seconds(3600)))
+    try await database.attach(["items", "sales"])
+    try file.shell("INSERT INTO items VALUES (1, 'c1', 'kept'); INSERT INTO items VALUES (2, 'c2', 'kept')")
+    try file.shell("UPDATE _tidemark_outbox SET at = at - 3601000")
+    try file.shell("INSERT INTO items VALUES (3, 'c3', 'let go')")
+    let batch = try await database.next(after: nil)
+    #expect(batch.changes.count == 2 && batch.letGo == [EndpointName(system: "shop", name: "items")])
+    try await database.release(through: batch.through)
+    try file.shell("INSERT INTO items VALUES (4, 'c4', 'kept')")
+    let later = try await database.next(after: batch.through)
+    #expect(later.changes.map { $0.key.description } == ["4"] && later.letGo.isEmpty)
   }
 }
