@@ -141,17 +141,22 @@ struct MemoryLink {
 
   /// Asks for some work and carries it out as the service does, up to its changes being in the log.
   func carryOut(_ work: ControlRequest.Work) async {
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
     do {
-      let request = try await log.ask(work, of: link.name)
-      await loop.carryOut(request)
-      let ended = try await log.request(request.id)
+      let ended = try await ask(work)
       #expect(ended?.state == .done, "\(ended?.message ?? "it goes on")")
     } catch {
       Issue.record(error)
     }
+  }
+
+  /// - Returns: how the request ended.
+  func ask(_ work: ControlRequest.Work) async throws -> ControlRequest? {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
+    let request = try await log.ask(work, of: link.name)
+    await loop.carryOut(request)
+    return try await log.request(request.id)
   }
 
   /// Tells when what the endpoints held before the call is in the log, while the pipeline runs.

@@ -288,9 +288,34 @@ struct ConfigurationProblemTests {
           + " — its source is always right; remove this, or use direction: both"
       ]
     ),
-    ("conflict: { default: app }", ["13:26: expected one of newest, database, application, got \"app\""]),
+    (
+      "conflict: { default: app }",
+      [
+        "13:26: expected one of newest, database, application, max, min, delta, union, append, fill-empty, manual,"
+          + " got \"app\""
+      ]
+    ),
+    (
+      "conflict: { fields: { name: [fill-empty, nwest] } }",
+      [
+        "13:46: expected one of newest, database, application, max, min, delta, union, append, fill-empty, manual,"
+          + " got \"nwest\" — did you mean \"newest\"?"
+      ]
+    ),
+    (
+      "conflict: { groups: { a: { columns: [nme], policy: delta } } }",
+      [
+        #"13:42: "nme" is no linked column — did you mean "name"?"#,
+        "13:56: a group is taken from one side as a whole, and delta does not say from which"
+          + " — newest, database, application, manual, or a list of them",
+      ]
+    ),
+    (
+      "conflict: { fields: { name: newest }, groups: { a: { columns: [name] } } }",
+      ["13:15: \"name\" has a policy of its own and is in the group a — the group decides for all its columns"]
+    ),
     ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
-    ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, got \"never\""]),
+    ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, manual, got \"never\""]),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {
