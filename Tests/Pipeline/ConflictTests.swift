@@ -46,7 +46,9 @@ struct ConflictTests {
     #expect(await ends.remote.journal.count == writes + 1)
   }
 
-  @Test("Increments at both sides add up, with lost answers; where nobody can tell, it is an open conflict", arguments: 0..<12)
+  @Test(
+    "Increments at both sides add up, with lost answers; where nobody can tell, it is an open conflict",
+    arguments: 0..<12)
   func increments(round: Int) async throws {
     let seed = UInt64.random(in: 0...UInt64.max) &+ UInt64(round)
     let ends = try await MemoryLink(policy: ConflictPolicy(default: .side(.local), fields: ["limit": .delta]))
@@ -66,12 +68,13 @@ struct ConflictTests {
         if step % Int.random(in: 1...9, using: &generator) == 0 { try await Task.sleep(for: .milliseconds(1)) }
       }
     }
-    let open = try await ends.log.conflicts(openOnly: true, limit: 10)
-    if open.isEmpty {
-      #expect(await limits(ends, remote) == [60, 60], "seed \(seed)")
-    } else {
-      #expect(open.map(\.field) == ["limit"], "seed \(seed)")
+    // Of a lost answer that nobody can tell the meaning of there is a conflict: open, or ended by equal values.
+    let doubted = try await ends.log.conflicts(openOnly: false, limit: .max).filter {
+      $0.decision == nil || $0.policy == "agreed"
     }
+    let limits = await limits(ends, remote)
+    #expect(!doubted.isEmpty || limits == [60, 60], "seed \(seed): \(limits)")
+    #expect(doubted.allSatisfy { $0.field == "limit" }, "seed \(seed)")
   }
 
   @Test("A person's conflict holds back only its field, and is decided by a side", arguments: [Side.local, .remote])
@@ -88,7 +91,9 @@ struct ConflictTests {
     #expect(try await ends.differences == [])
   }
 
-  @Test("A person's value goes to both sides, and can be taken back: then both hold what they held, whatever the policy says")
+  @Test(
+    "A person's value goes to both sides, and can be taken back: then both hold what they held, whatever the policy says"
+  )
   func undone() async throws {
     let (ends, remote) = try await conflict(ConflictPolicy(default: .newest, clockUncertainty: .seconds(3600)))
     let open = try #require(try await ends.log.conflicts(openOnly: true, limit: 10).first)
@@ -136,7 +141,9 @@ struct ConflictTests {
     #expect(open.map(\.field) == ["name"])
   }
 
-  @Test("A record that one side deleted and the other changed stays as it is until a person decides", arguments: [Side.local, .remote])
+  @Test(
+    "A record that one side deleted and the other changed stays as it is until a person decides",
+    arguments: [Side.local, .remote])
   func deleted(winner: Side) async throws {
     let ends = try await MemoryLink(policy: ConflictPolicy(delete: .manual))
     try await ends.running {

@@ -24,7 +24,7 @@ struct MemoryLink {
 
   init(
     target: (any ChangeTarget)? = nil, policy: ConflictPolicy = ConflictPolicy(default: .side(.local)),
-    isTwoWay: Bool = true, idColumn: String? = nil
+    isTwoWay: Bool = true, idColumn: String? = nil, guards: [Direction: GuardSettings] = [:]
   )
     async throws
   {
@@ -37,13 +37,14 @@ struct MemoryLink {
         MappedField(local: "name", remote: "full_name"), MappedField(local: "email", remote: "email"),
         MappedField(local: "limit", remote: "terms.limit", conversion: .decimal),
       ]),
-      match: ["email"], policy: policy, isTwoWay: isTwoWay, idColumn: idColumn)
+      match: ["email"], policy: policy, isTwoWay: isTwoWay, idColumn: idColumn, guards: guards)
   }
 
   func faulty(_ target: any ChangeTarget) -> Link {
     Link(
       name: link.name, local: link.local, remote: .init(name: link.remote.name, target: target), mapping: link.mapping,
-      match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: link.idColumn)
+      match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: link.idColumn,
+      guards: link.guards)
   }
 
   /// Runs the pipeline while `body` runs, and until it is quiet afterwards.

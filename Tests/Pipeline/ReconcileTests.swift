@@ -104,25 +104,32 @@ struct ReconcileTests {
     #expect(verdict.conflicts.map(\.decision) == [winner.map { .side($0) }])
   }
 
-  @Test(arguments: [
-    (FieldPolicy.max, "1", "9", "10", "10"), (.max, #""2026-01-31T12:00:00Z""#, #""2026-01-31T12:00:00.5Z""#,
-      #""2026-01-31T13:00:00+02:00""#, #""2026-01-31T12:00:00.5Z""#), (.max, "1", "null", "-3", "-3"),
-    (.min, "1", "9", "10", "9"), (.min, #""a""#, #""c""#, #""b""#, #""b""#), (.max, "1", "2", #""x""#, nil),
-    (.delta, "100", "103", "95", "98"), (.delta, "0.10", "0.1", "1e2", nil),
-    (.delta, "0.10", "0.30", "1e2", "100.20"), (.delta, "-1", "-12345678901234567890.5", "2", "-12345678901234567887.5"),
-    (.delta, "null", "1", "2", nil), (.delta, "1", "1e999999999", "2", nil), (.delta, "1", "1e-999999999", "2", nil),
-    (.union(separator: nil), "[1,2,3]", "[1,3,5]", "[4,3,2]", "[3,4,5]"),
-    (.union(separator: ";"), #""a;b""#, #""a; b;d""#, #""b;c""#, #""b;c;d""#),
-    (.union(separator: nil), #""a""#, #""b""#, #""c""#, nil), (.union(separator: ";"), "null", #""b""#, #""a""#, #""a;b""#),
-    (.append, #""note""#, #""note, one""#, #""note, two""#, #""note, one, two""#),
-    (.append, #""b""#, #""ab""#, #""bc""#, #""abc""#), (.append, "[1]", "[1,2]", "[1,3]", "[1,2,3]"),
-    (.append, #""note""#, #""not""#, #""note!""#, nil), (.append, "null", #""x""#, #""y""#, #""xy""#),
-    (.fillEmpty, "1", "null", "2", "2"), (.fillEmpty, "1", #""""#, #""x""#, #""x""#), (.fillEmpty, "1", "2", "3", nil),
-    (.manual, "1", "2", "3", nil), (.first([.fillEmpty, .side(.local)]), "1", "2", "null", "2"),
-    (.first([.side(.local), .side(.remote)]), "1", "null", "2", "2"),
-    (.first([.side(.local), .side(.remote)]), "1", "3", "2", "3"), (.first([.newest, .delta]), "1", "3", "2", "4"),
-    (.first([.newest, .manual]), "1", "3", "2", nil),
-  ] as [(FieldPolicy, String, String, String, String?)])
+  @Test(
+    arguments: [
+      (FieldPolicy.max, "1", "9", "10", "10"),
+      (
+        .max, #""2026-01-31T12:00:00Z""#, #""2026-01-31T12:00:00.5Z""#,
+        #""2026-01-31T13:00:00+02:00""#, #""2026-01-31T12:00:00.5Z""#
+      ), (.max, "1", "null", "-3", "-3"),
+      (.min, "1", "9", "10", "9"), (.min, #""a""#, #""c""#, #""b""#, #""b""#), (.max, "1", "2", #""x""#, nil),
+      (.delta, "100", "103", "95", "98"), (.delta, "0.10", "0.1", "1e2", nil),
+      (.delta, "0.10", "0.30", "1e2", "100.20"),
+      (.delta, "-1", "-12345678901234567890.5", "2", "-12345678901234567887.5"),
+      (.delta, "null", "1", "2", nil), (.delta, "1", "1e999999999", "2", nil), (.delta, "1", "1e-999999999", "2", nil),
+      (.union(separator: nil), "[1,2,3]", "[1,3,5]", "[4,3,2]", "[3,4,5]"),
+      (.union(separator: ";"), #""a;b""#, #""a; b;d""#, #""b;c""#, #""b;c;d""#),
+      (.union(separator: nil), #""a""#, #""b""#, #""c""#, nil),
+      (.union(separator: ";"), "null", #""b""#, #""a""#, #""a;b""#),
+      (.append, #""note""#, #""note, one""#, #""note, two""#, #""note, one, two""#),
+      (.append, #""b""#, #""ab""#, #""bc""#, #""abc""#), (.append, "[1]", "[1,2]", "[1,3]", "[1,2,3]"),
+      (.append, #""note""#, #""not""#, #""note!""#, nil), (.append, "null", #""x""#, #""y""#, #""xy""#),
+      (.fillEmpty, "1", "null", "2", "2"), (.fillEmpty, "1", #""""#, #""x""#, #""x""#),
+      (.fillEmpty, "1", "2", "3", nil),
+      (.manual, "1", "2", "3", nil), (.first([.fillEmpty, .side(.local)]), "1", "2", "null", "2"),
+      (.first([.side(.local), .side(.remote)]), "1", "null", "2", "2"),
+      (.first([.side(.local), .side(.remote)]), "1", "3", "2", "3"), (.first([.newest, .delta]), "1", "3", "2", "4"),
+      (.first([.newest, .manual]), "1", "3", "2", nil),
+    ] as [(FieldPolicy, String, String, String, String?)])
   func `a policy makes of two values`(
     policy: FieldPolicy, base: String, local: String, remote: String, outcome: String?
   ) throws {
@@ -198,7 +205,8 @@ private struct Case {
   static let names = ["a", "b", "c", "d"]
   /// Few values, so that equal ones are common, of all the kinds that policies tell apart.
   private static let values: [JSONValue] = [
-    .null, 1, 2, 5, .number(JSONNumber(text: "2.5") ?? JSONNumber(2)), "", "x", "xy", "zx", "p;q", ["p"], ["p", "q"], true,
+    .null, 1, 2, 5, .number(JSONNumber(text: "2.5") ?? JSONNumber(2)), "", "x", "xy", "zx", "p;q", ["p"], ["p", "q"],
+    true,
   ]
   private static let rules: [FieldPolicy] = [
     .newest, .side(.local), .side(.remote), .max, .min, .delta, .union(separator: nil), .union(separator: ";"), .append,
@@ -310,7 +318,9 @@ extension Case {
     case .newest: return conflict.decision == laterSide.map { .side($0) }
     case .manual: return value == nil
     case .max, .min:
-      guard case .number(let a) = here, case .number(let b) = there else { return value == nil || value == here || value == there }
+      guard case .number(let a) = here, case .number(let b) = there else {
+        return value == nil || value == here || value == there
+      }
       return value == .number(rule == .max ? Swift.max(a, b) : Swift.min(a, b))
     case .delta:
       guard let before = conflict.base.flatMap(number), let a = number(here), let b = number(there) else {
@@ -318,9 +328,11 @@ extension Case {
       }
       return value.flatMap(number) == before + (a - before) + (b - before)
     case .union(let separator):
-      guard let a = set(here, separator), let b = set(there, separator), let before = set(conflict.base ?? .null, separator)
+      guard let a = set(here, separator), let b = set(there, separator),
+        let before = set(conflict.base ?? .null, separator)
       else { return value == nil }
-      return value.flatMap { set($0, separator) } == a.union(b).subtracting(before.subtracting(a)).subtracting(before.subtracting(b))
+      return value.flatMap { set($0, separator) }
+        == a.union(b).subtracting(before.subtracting(a)).subtracting(before.subtracting(b))
     case .append:
       guard let value else { return true }
       let lengths = [here, there, conflict.base ?? .null].map { $0.stringValue?.count ?? $0.arrayValue?.count ?? 0 }
@@ -447,7 +459,8 @@ extension ConflictPolicy {
   fileprivate var mirrored: ConflictPolicy {
     ConflictPolicy(
       default: self.default.mirrored, fields: fields.mapValues(\.mirrored),
-      groups: groups.map { ColumnGroup(name: $0.name, columns: $0.columns, policy: $0.policy.mirrored) }, delete: delete,
+      groups: groups.map { ColumnGroup(name: $0.name, columns: $0.columns, policy: $0.policy.mirrored) },
+      delete: delete,
       clockUncertainty: clockUncertainty)
   }
 }

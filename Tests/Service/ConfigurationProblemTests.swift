@@ -275,7 +275,7 @@ struct ConfigurationProblemTests {
     (
       "filter: x",
       [
-        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull, verify"#
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, guard, pull, verify"#
       ]
     ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),
@@ -316,6 +316,8 @@ struct ConfigurationProblemTests {
     ),
     ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
     ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, manual, got \"never\""]),
+    ("guard: { deletes: many }", [#"13:23: expected a share like 20% or a number, got "many""#]),
+    ("guard: { within: 0s }", ["13:22: expected a duration from 1s to 7d"]),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {

@@ -88,7 +88,8 @@ extension ChangeLog {
         WHERE id = ? AND local IS ? AND remote IS ? AND winner IS ?
         """,
         [
-          .text(orNull: Self.ruling(order, seen.isDoubtful)), .integer(seen.id), .text(orNull: seen.local?.text), .text(orNull: seen.remote?.text),
+          .text(orNull: Self.ruling(order, seen.isDoubtful)), .integer(seen.id), .text(orNull: seen.local?.text),
+          .text(orNull: seen.remote?.text),
           Self.winner(seen.decision),
         ])
       return session.changes > 0
@@ -113,7 +114,8 @@ extension ChangeLog {
         .text(conflict.field ?? ""), .text(orNull: conflict.base?.text), .text(orNull: conflict.local?.text),
         .text(orNull: conflict.remote?.text), .text(conflict.policy), winner(conflict.decision),
         .integer(conflict.metAt.microseconds), .text(orNull: conflict.decision?.value?.text),
-        .text(orNull: ruling(conflict.order, conflict.isDoubtful)), conflict.localAt.map { .integer($0.microseconds) } ?? .null,
+        .text(orNull: ruling(conflict.order, conflict.isDoubtful)),
+        conflict.localAt.map { .integer($0.microseconds) } ?? .null,
         conflict.remoteAt.map { .integer($0.microseconds) } ?? .null,
       ])
   }

@@ -108,7 +108,8 @@ extension ChangeLog {
     ) { row in
       Intent(
         link: link, direction: direction, key: key, sequence: LogSequence(row.integer(0)),
-        fields: try JSONObject(parsing: row.bytes(1)), isCreate: row.integer(2) == 1, held: try Self.object(row, 3) ?? [:],
+        fields: try JSONObject(parsing: row.bytes(1)), isCreate: row.integer(2) == 1,
+        held: try Self.object(row, 3) ?? [:],
         before: try Self.object(row, 4))
     }
   }

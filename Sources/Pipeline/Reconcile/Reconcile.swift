@@ -52,7 +52,8 @@ private func oneSided(
   case .deleteWins: conflict.decision = .side(side.opposite)
   case .manual: break
   }
-  if let ruling = rulings.first(where: { $0.field == nil && $0.local == conflict.local && $0.remote == conflict.remote }),
+  if let ruling = rulings.first(where: { $0.field == nil && $0.local == conflict.local && $0.remote == conflict.remote }
+  ),
     case .decide(.side(let winner))? = ruling.order
   {
     conflict.decision = .side(winner)

@@ -75,7 +75,8 @@ actor ChangeGuard {
     let what = held.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.plural)" }
     telemetry.stall(
       .approval, name, .needsDecision,
-      detail: "\(what.joined(separator: " and ")) of \(records) records wait at \(link[direction.target].name): if that is"
+      detail:
+        "\(what.joined(separator: " and ")) of \(records) records wait at \(link[direction.target].name): if that is"
         + " meant, run `tidemark approve \(link.name)`")
   }
 
@@ -99,7 +100,8 @@ extension HeldChanges.Kind {
   fileprivate func failure(_ link: LinkName, _ most: Int, within: Duration) -> Failure {
     Failure(
       code: code,
-      message: "link \(link) makes more than \(most) \(plural) in \(within.components.seconds) s, which is not believed to be"
+      message:
+        "link \(link) makes more than \(most) \(plural) in \(within.components.seconds) s, which is not believed to be"
         + " meant: if it is, run `tidemark approve \(link)`")
   }
 }

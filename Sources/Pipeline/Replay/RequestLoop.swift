@@ -68,7 +68,8 @@ package struct RequestLoop: Service {
         try await ConflictDesk(link: subject.link, directions: subject.directions, log: log)
           .decide(conflict, decision, for: request)
       case .undo(let conflict):
-        try await ConflictDesk(link: subject.link, directions: subject.directions, log: log).undo(conflict, for: request)
+        try await ConflictDesk(link: subject.link, directions: subject.directions, log: log).undo(
+          conflict, for: request)
       }
     } catch is CancellationError {
       return

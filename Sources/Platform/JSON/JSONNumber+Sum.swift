@@ -5,7 +5,9 @@ extension JSONNumber {
   /// a + b, digit for digit, with as many decimals as the longer of the two; nil if that takes more than 400 digits.
   package static func sum(_ a: JSONNumber, _ b: JSONNumber) -> JSONNumber? {
     let exponents = [a.place, b.place]
-    guard let low = exponents.min(), let first = a.digits(from: low), let second = b.digits(from: low) else { return nil }
+    guard let low = exponents.min(), let first = a.digits(from: low), let second = b.digits(from: low) else {
+      return nil
+    }
     let (isNegative, digits) = Self.sum(first, second)
     return JSONNumber(digits: digits, isNegative: isNegative, exponent: low)
   }
@@ -17,7 +19,9 @@ extension JSONNumber {
   /// The power of ten of the last digit written; nothing above 0, so that whole numbers stay whole.
   private var place: Int {
     let (mantissa, exponent) = parts
-    let decimals = mantissa.firstIndex(of: UInt8(ascii: ".")).map { mantissa.distance(from: $0, to: mantissa.endIndex) - 1 }
+    let decimals = mantissa.firstIndex(of: UInt8(ascii: ".")).map {
+      mantissa.distance(from: $0, to: mantissa.endIndex) - 1
+    }
     return min(0, exponent - (decimals ?? 0))
   }
 

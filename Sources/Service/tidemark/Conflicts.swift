@@ -37,7 +37,8 @@ struct ListConflicts: AsyncParsableCommand {
 
 struct ShowConflicts: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Show a conflict, or those of a record: what it was, and what both sides made of it.")
+    commandName: "show", abstract: "Show a conflict, or those of a record: what it was, and what both sides made of it."
+  )
 
   @OptionGroup var options: ConfigurationOptions
   @OptionGroup var chosen: ChosenConflicts
@@ -102,7 +103,8 @@ extension ConflictRecord {
 
   fileprivate var page: [String] {
     let what = field.map { "field \($0)" } ?? "the whole record"
-    let state = outcome.map { "\($0), policy \(policyName)" } ?? (order == nil ? "open" : "open; a decision is on its way")
+    let state =
+      outcome.map { "\($0), policy \(policyName)" } ?? (order == nil ? "open" : "open; a decision is on its way")
     return [
       "conflict \(id): \(link) \(keyText), \(what) (\(kind), met with sequence \(sequence))",
       "  base         \(Self.shown(base))",

@@ -35,7 +35,8 @@ struct PlanCommand: AsyncParsableCommand {
       for link in try assembly.links(named: links) {
         for direction in assembly.directions(of: link.name) {
           let plan = DeliveryPlan(link, direction, log: log)
-          let changes = try await last.map { try await plan.latest($0) } ?? plan.pending(limit: limit)
+          let changes =
+            if let last { try await plan.latest(last) } else { try await plan.pending(limit: limit) }
           let tally = try await show(changes, plan)
           writes += tally.writes
           if json { ways.append(tally.json(plan)) } else { print(try await tally.line(plan, log)) }
