@@ -317,7 +317,7 @@ struct ConfigurationProblemTests {
     ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
     ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, manual, got \"never\""]),
     ("guard: { deletes: many }", [#"13:23: expected a share like 20% or a number, got "many""#]),
-    ("guard: { within: 0s }", ["13:22: expected a duration from 1s to 7d"]),
+    ("guard: { within: 0s }", ["13:22: expected a duration from 1s to 7d, got \"0s\""]),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {

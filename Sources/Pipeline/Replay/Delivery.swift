@@ -145,6 +145,7 @@ struct Delivery: Sendable {
       case .applied(let applied):
         return try await finish(round, applied)
       case .mismatch(let record):
+        try await forget(intent)
         assumed = .target(try await assumedTarget(record, fallback: round.assumed?.key))
       case .unknown(let failure):
         guard let found = try await lookUp(round, write) else { return .retry(failure, after: nil) }
