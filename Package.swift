@@ -122,7 +122,9 @@ let package = Package(
   targets: platform + embedded + pipeline + endpoints + service + [
     // Measures the built product from outside (scripts/bench). No product: nobody but us runs it.
     .executableTarget(
-      name: "bench", dependencies: ["HTTP", "JSON", "Postgres", "SQLite", argumentParser], path: "Benchmarks",
+      name: "bench",
+      dependencies: ["Changes", "HTTP", "JSON", "Mapping", "Postgres", "Reconcile", "SQLite", argumentParser],
+      path: "Benchmarks",
       swiftSettings: strict),
     .target(
       name: "Support",

@@ -10,7 +10,7 @@ struct Benchmarks: AsyncParsableCommand {
     commandName: "bench",
     abstract: "Measure Tidemark: one line a figure, then all of them as one line of JSON.",
     discussion: """
-      SCENARIO: latency, throughput, idle, backfill, or capture with one of wal, commit, writer, trigger, cost, sqlite; \
+      SCENARIO: latency, throughput, idle, backfill, reconcile, or capture with one of wal, commit, writer, trigger, cost, sqlite; \
       without any, everything.
       """)
 
@@ -62,6 +62,7 @@ struct Scenario {
       Scenario(words: ["throughput"], measure: measureThroughput),
       Scenario(words: ["idle"], measure: measureIdle),
       Scenario(words: ["backfill"], measure: measureBackfill),
+      Scenario(words: ["reconcile"]) { try measureReconcile($0, $1) },
       Scenario(words: ["capture", "wal"], measure: measureWAL),
       Scenario(words: ["capture", "commit"], measure: measureCommitToLog),
       Scenario(words: ["capture", "writer"], measure: measureWALWriter),

@@ -24,7 +24,7 @@ struct MemoryLink {
 
   init(
     target: (any ChangeTarget)? = nil, policy: ConflictPolicy = ConflictPolicy(default: .side(.local)),
-    isTwoWay: Bool = true, idColumn: String? = nil
+    isTwoWay: Bool = true, idColumn: String? = nil, guards: [Direction: GuardSettings] = [:]
   )
     async throws
   {
@@ -37,13 +37,14 @@ struct MemoryLink {
         MappedField(local: "name", remote: "full_name"), MappedField(local: "email", remote: "email"),
         MappedField(local: "limit", remote: "terms.limit", conversion: .decimal),
       ]),
-      match: ["email"], policy: policy, isTwoWay: isTwoWay, idColumn: idColumn)
+      match: ["email"], policy: policy, isTwoWay: isTwoWay, idColumn: idColumn, guards: guards)
   }
 
   func faulty(_ target: any ChangeTarget) -> Link {
     Link(
       name: link.name, local: link.local, remote: .init(name: link.remote.name, target: target), mapping: link.mapping,
-      match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: link.idColumn)
+      match: link.match, policy: link.policy, isTwoWay: link.isTwoWay, idColumn: link.idColumn,
+      guards: link.guards)
   }
 
   /// Runs the pipeline while `body` runs, and until it is quiet afterwards.
@@ -141,17 +142,22 @@ struct MemoryLink {
 
   /// Asks for some work and carries it out as the service does, up to its changes being in the log.
   func carryOut(_ work: ControlRequest.Work) async {
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
     do {
-      let request = try await log.ask(work, of: link.name)
-      await loop.carryOut(request)
-      let ended = try await log.request(request.id)
+      let ended = try await ask(work)
       #expect(ended?.state == .done, "\(ended?.message ?? "it goes on")")
     } catch {
       Issue.record(error)
     }
+  }
+
+  /// - Returns: how the request ended.
+  func ask(_ work: ControlRequest.Work) async throws -> ControlRequest? {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let loop = RequestLoop([.init(link, directions: Direction.allCases) {}], log: log, logger: logger)
+    let request = try await log.ask(work, of: link.name)
+    await loop.carryOut(request)
+    return try await log.request(request.id)
   }
 
   /// Tells when what the endpoints held before the call is in the log, while the pipeline runs.

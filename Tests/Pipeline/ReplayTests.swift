@@ -54,7 +54,7 @@ struct ReplayTests {
     #expect(await ends.local.contents[RecordKey(1)]?["limit"] == (winner == .local ? 2 : 3))
     let conflicts = try await ends.log.conflicts(openOnly: false, limit: 10)
     #expect(conflicts.map(\.field) == ["limit"])
-    #expect(conflicts.map(\.winner) == [winner])
+    #expect(conflicts.map(\.decision) == [.side(winner)])
   }
 
   @Test("Invariant 4: a fault at any step, before or after the work, leaves one record and equal sides")

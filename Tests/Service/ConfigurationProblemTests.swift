@@ -279,7 +279,7 @@ struct ConfigurationProblemTests {
     (
       "filter: x",
       [
-        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, pull, verify"#
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, guard, pull, verify"#
       ]
     ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),
@@ -292,9 +292,36 @@ struct ConfigurationProblemTests {
           + " — its source is always right; remove this, or use direction: both"
       ]
     ),
-    ("conflict: { default: app }", ["13:26: expected one of newest, database, application, got \"app\""]),
+    (
+      "conflict: { default: app }",
+      [
+        "13:26: expected one of newest, database, application, max, min, delta, union, append, fill-empty, manual,"
+          + " got \"app\""
+      ]
+    ),
+    (
+      "conflict: { fields: { name: [fill-empty, nwest] } }",
+      [
+        "13:46: expected one of newest, database, application, max, min, delta, union, append, fill-empty, manual,"
+          + " got \"nwest\" — did you mean \"newest\"?"
+      ]
+    ),
+    (
+      "conflict: { groups: { a: { columns: [nme], policy: delta } } }",
+      [
+        #"13:42: "nme" is no linked column — did you mean "name"?"#,
+        "13:56: a group is taken from one side as a whole, and delta does not say from which"
+          + " — newest, database, application, manual, or a list of them",
+      ]
+    ),
+    (
+      "conflict: { fields: { name: newest }, groups: { a: { columns: [name] } } }",
+      ["13:15: \"name\" has a policy of its own and is in the group a — the group decides for all its columns"]
+    ),
     ("conflict: { fields: { nme: newest } }", [#"13:27: "nme" is no linked column — did you mean "name"?"#]),
-    ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, got \"never\""]),
+    ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, manual, got \"never\""]),
+    ("guard: { deletes: many }", [#"13:23: expected a share like 20% or a number, got "many""#]),
+    ("guard: { within: 0s }", ["13:22: expected a duration from 1s to 7d, got \"0s\""]),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {

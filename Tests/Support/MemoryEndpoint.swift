@@ -29,6 +29,14 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
     store(key, (records[key]?.fields ?? [:]).merging(fields), isNew ? .insert : .update, .application)
   }
 
+  /// Adds one to a number, in one step.
+  package func increment(_ key: RecordKey, _ path: String) {
+    guard let record = records[key] else { return }
+    let fields = JSONValue.object(record.fields)
+    let number = JSONValue.integer((fields.at(path)?.integerValue ?? 0) + 1)
+    store(key, fields.setting(number, at: path).objectValue ?? [:], .update, .application)
+  }
+
   package func remove(_ key: RecordKey) { erase(key, .application) }
 
   /// As if capture had not been there: nobody is told.

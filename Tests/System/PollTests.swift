@@ -58,23 +58,23 @@ extension SystemTests {
         INSERT INTO customers (name, email) SELECT 'Many', 'm' || i || '@shop.example' FROM n
         """)
       try await scene.quiet()
-      #expect(try await scene.tidemark("confirm").output == "no deletes wait\n")
+      #expect(try await scene.tidemark("approve").output == "nothing waits\n")
 
       try await scene.shop.execute("DELETE FROM customers WHERE name = 'Many'")
       try await eventually("it is told", within: .seconds(20)) {
         let text = String(decoding: try await scene.get("/readyz").body, as: UTF8.self)
-        return text.contains("needs_decision") && text.contains("tidemark confirm shop.customers")
+        return text.contains("needs_decision") && text.contains("tidemark approve shop.customers")
       }
       #expect(try await scene.crm.records("contacts").values.count { $0["name"] == "Many" } == 250)
-      let waiting = try await scene.tidemark("confirm").output
+      let waiting = try await scene.tidemark("approve").output
       #expect(waiting.hasPrefix("shop.customers: 250 of "), "\(waiting)")
-      #expect(try await scene.tidemark("confirm", "shop.orders").status == 64)
-      #expect(try await scene.tidemark("confirm", "shop.customers").status == 0)
+      #expect(try await scene.tidemark("approve", "shop.orders").status == 64)
+      #expect(try await scene.tidemark("approve", "shop.customers").status == 0)
       try await eventually("they are deleted", within: .seconds(60)) {
         try await scene.crm.records("contacts").values.allSatisfy { $0["name"] != "Many" }
       }
       try await eventually("it is ready again") { try await scene.get("/readyz").status == 200 }
-      #expect(try await scene.tidemark("confirm").output == "no deletes wait\n")
+      #expect(try await scene.tidemark("approve").output == "nothing waits\n")
       #expect(service.isRunning)
     }
 

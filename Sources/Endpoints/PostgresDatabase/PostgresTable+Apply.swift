@@ -87,15 +87,7 @@ private struct RecordWriter {
 
   /// - Parameter key: the key asked for, if any: another session may take it first, which is no failure of the write.
   private func insert(_ fields: JSONObject, overriding key: JSONObject?) throws -> Outcome {
-    let columns = shape.columns.filter { fields[$0.name] != nil && !$0.isGenerated }
-    let names = columns.map(\.name)
-    let always = columns.contains(where: \.isIdentityAlways) ? "OVERRIDING SYSTEM VALUE " : ""
-    let list = names.map(quoted(postgresIdentifier:)).joined(separator: ", ")
-    let values =
-      names.isEmpty
-      ? "DEFAULT VALUES"
-      : "(\(list)) \(always)SELECT \(shape.list(names, of: "r")) FROM \(shape.record(names, parameter: 1, as: "r"))"
-    let sql = "INSERT INTO \(shape.sql) AS t \(values) RETURNING \(shape.image)"
+    let (sql, names) = shape.insertSQL(fields)
     try session.execute("SAVEPOINT tidemark_insert")
     do {
       return try applied(session.first(sql, names.isEmpty ? [] : [.utf8(fields.bytes)]) { $0.bytes(0) })
@@ -107,27 +99,13 @@ private struct RecordWriter {
   }
 
   private func update(_ fields: JSONObject, _ key: JSONObject, _ current: JSONObject) throws -> Outcome {
-    let names = shape.columns.filter { column in
-      guard let value = fields[column.name], !column.isGenerated else { return false }
-      // An identity column cannot be set, not even to what it is.
-      return !(shape.key.contains(column.name) || column.isIdentityAlways) || current[column.name] != value
-    }.map(\.name)
+    let names = shape.settable(fields, of: current)
     guard !names.isEmpty else { return .applied(.init(key: shape.key(of: current), after: current)) }
-    let assignments = names.map(quoted(postgresIdentifier:)).map { "\($0) = r.\($0)" }.joined(separator: ", ")
-    let sql = """
-      UPDATE \(shape.sql) AS t SET \(assignments)
-      FROM \(shape.record(names, parameter: 1, as: "r")), \(shape.record(shape.key, parameter: 2, as: "k"))
-      WHERE \(shape.equal(shape.key, "t", "k")) RETURNING \(shape.image)
-      """
-    return try applied(session.first(sql, [.utf8(fields.bytes), .utf8(key.bytes)]) { $0.bytes(0) })
+    return try applied(session.first(shape.updateSQL(names), [.utf8(fields.bytes), .utf8(key.bytes)]) { $0.bytes(0) })
   }
 
   private func delete(_ key: RecordKey, _ fields: JSONObject) throws -> Outcome {
-    let sql = """
-      DELETE FROM \(shape.sql) AS t USING \(shape.record(shape.key, parameter: 1, as: "k"))
-      WHERE \(shape.equal(shape.key, "t", "k"))
-      """
-    guard try session.execute(sql, [.utf8(fields.bytes)]) > 0 else { throw suppressed }
+    guard try session.execute(shape.deleteSQL, [.utf8(fields.bytes)]) > 0 else { throw suppressed }
     return .applied(.init(key: key, stamp: try PostgresTable.stamp(session)))
   }
 

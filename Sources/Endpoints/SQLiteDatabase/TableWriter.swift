@@ -57,8 +57,7 @@ struct TableWriter {
     if let expected = write.expected, write.action != .create {
       guard let current, holds(expected.fields, current) else { return .mismatch(current) }
     }
-    let fields = try write.fields.members.map { try shape.column($0.name, $0.value) }
-    let columns = fields.filter { !$0.column.isGenerated }
+    let columns = try shape.settings(write.fields)
     switch write.action {
     case .create: return try insert(columns, key: write.key)
     case .update:
@@ -66,51 +65,35 @@ struct TableWriter {
       return try update(columns, of: current)
     case .delete:
       if let current {
-        try session.execute("DELETE FROM \(shape.table) WHERE \(shape.keyCondition)", shape.bindings(current.key))
+        try session.execute(shape.deleteSQL, shape.bindings(current.key))
       }
       return .applied(.init(key: write.key ?? RecordKey([]), stamp: try stampLeft()))
     }
   }
 
-  private func insert(
-    _ fields: [(column: TableShape.Column, binding: SQLiteValue)], key: RecordKey?
-  ) throws -> Outcome {
-    var fields = fields
-    if let key {
-      for (place, value) in zip(shape.key, shape.bindings(key))
-      where !fields.contains(where: { $0.column == shape.columns[place] }) {
-        fields.append((shape.columns[place], value))
-      }
-    }
+  private func insert(_ fields: [TableShape.Setting], key: RecordKey?) throws -> Outcome {
+    let fields = key.map { shape.completed(fields, with: $0) } ?? fields
     // Only one row can be in the way of a key that is among the fields.
     if let key = key ?? given(fields),
       let existing = try shape.record(key, try highestStamp(in: session), in: session)
     {
       return .mismatch(existing)
     }
-    let names = fields.map { quoted(sqliteIdentifier: $0.column.name) }.joined(separator: ", ")
-    let places = fields.map { _ in "?" }.joined(separator: ", ")
-    let values = fields.isEmpty ? "DEFAULT VALUES" : "(\(names)) VALUES (\(places))"
-    try session.execute("INSERT INTO \(shape.table) \(values)", fields.map(\.binding))
+    try session.execute(shape.insertSQL(fields), fields.map(\.binding))
     return try applied(key: given(fields) ?? RecordKey(.integer(session.lastInsertRowid)))
   }
 
   /// The key that the fields spell out in full.
-  private func given(_ fields: [(column: TableShape.Column, binding: SQLiteValue)]) -> RecordKey? {
+  private func given(_ fields: [TableShape.Setting]) -> RecordKey? {
     let values = shape.key.compactMap { place in
       fields.first { $0.column == shape.columns[place] && $0.binding != .null }.map { CanonicalValue.json($0.binding) }
     }
     return values.count == shape.key.count ? RecordKey(values) : nil
   }
 
-  private func update(
-    _ fields: [(column: TableShape.Column, binding: SQLiteValue)], of current: Record
-  ) throws -> Outcome {
+  private func update(_ fields: [TableShape.Setting], of current: Record) throws -> Outcome {
     guard !fields.isEmpty else { return try applied(key: current.key) }
-    let settings = fields.map { quoted(sqliteIdentifier: $0.column.name) + " = ?" }.joined(separator: ", ")
-    try session.execute(
-      "UPDATE \(shape.table) SET \(settings) WHERE \(shape.keyCondition)",
-      fields.map(\.binding) + shape.bindings(current.key))
+    try session.execute(shape.updateSQL(fields), fields.map(\.binding) + shape.bindings(current.key))
     let key = zip(shape.key, current.key.values).map { place, old in
       fields.first { $0.column == shape.columns[place] }.map { CanonicalValue.json($0.binding) } ?? old
     }

@@ -28,9 +28,11 @@ package enum Origin: UInt8, Sendable {
   case repair = 2
   /// A person, who wants a logged change applied once more. A target that has it, or has something newer, keeps it.
   case replay = 3
+  /// A person, who said something about a conflict of the record: both sides are looked at again.
+  case decision = 4
 
   /// A person asked for it: what is known of the record is looked at again instead of trusted.
-  package var isAsked: Bool { self == .repair || self == .replay }
+  package var isAsked: Bool { self == .repair || self == .replay || self == .decision }
 }
 
 /// One captured insert, update, delete, truncate or read.

@@ -77,4 +77,15 @@ package protocol RecordReader: Sendable {
 package protocol ChangeTarget: RecordReader {
   /// Applies writes of different records and answers each in its place. Does not throw: a failure is an outcome.
   func apply(_ writes: [Write]) async -> [Outcome]
+
+  /// The requests or the SQL that `apply` would send for a write, for a person to read: one a line, without secrets. Reads
+  /// that come before are not told. Sends nothing.
+  /// - Throws: `EndUnavailable` where the end has to be looked at and cannot, `Failure` where the write could not be sent.
+  func statements(for write: Write) async throws -> [String]
+}
+
+extension ChangeTarget {
+  package func statements(for write: Write) async throws -> [String] {
+    ["\(write.action) \(write.key?.description ?? "") \(write.fields.text)"]
+  }
 }

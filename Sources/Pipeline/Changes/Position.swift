@@ -50,6 +50,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   /// Of a change that nobody knows the time of.
   package static let unknown = Timestamp(microseconds: 0)
 
+  /// After every moment there is.
+  package static let never = Timestamp(microseconds: .max)
+
   /// This machine's wall clock.
   package static var now: Timestamp {
     var time = timespec()

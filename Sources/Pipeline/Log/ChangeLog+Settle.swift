@@ -70,7 +70,7 @@ extension ChangeLog {
     if let state = settlement.state {
       try save(state, of: settlement.link, session)
       for end in Side.allCases { try wake(settlement.link, end, state[end].key, session) }
-      if state.isAgreed { try closeConflicts(of: state, link, session) }
+      try closeConflicts(of: state, settlement, session)
     }
     try session.execute(
       "DELETE FROM waiting_changes WHERE link = ? AND direction = ? AND sequence = ?",
@@ -85,13 +85,6 @@ extension ChangeLog {
     for intent in settlement.absorbed { try remove(intent, session) }
     if let letter = settlement.deadLetter { try save(letter, link, session) }
     for conflict in settlement.conflicts { try save(conflict, link, session) }
-  }
-
-  /// The sides became equal without a decision: somebody made them so.
-  private static func closeConflicts(of state: RecordState, _ link: [SQLiteValue], _ session: SQLiteSession) throws {
-    try session.execute(
-      "UPDATE conflicts SET winner = ?, policy = 'agreed' WHERE link = ? AND local_key = ? AND winner IS NULL",
-      [link[1], link[0], .text(state.local.key.encoded)])
   }
 
   /// Children that waited for this record to be known are due at once.
@@ -123,24 +116,6 @@ extension ChangeLog {
       link + [
         .integer(letter.sequence.number), .text(letter.key), .blob(letter.logged.map(BlockCodec.frame) ?? []),
         .text(letter.failure.code), .text(letter.failure.message), .integer(letter.diedAt.microseconds),
-      ])
-  }
-
-  private static func save(_ conflict: ConflictRecord, _ link: [SQLiteValue], _ session: SQLiteSession) throws {
-    // An open conflict of the same field is met again by later changes: the latest values replace it, or decide it.
-    try session.execute(
-      "DELETE FROM conflicts WHERE link = ? AND local_key = ? AND field = ? AND winner IS NULL",
-      [link[0], .text(conflict.localKey), .text(conflict.field ?? "")])
-    try session.execute(
-      """
-      INSERT OR REPLACE INTO conflicts (link, direction, sequence, local_key, remote_key, kind, field, base, local,
-        remote, policy, winner, met_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      """,
-      link + [
-        .integer(conflict.sequence.number), .text(conflict.localKey), .text(conflict.remoteKey), .text(conflict.kind),
-        .text(conflict.field ?? ""), .text(orNull: conflict.base?.text), .text(orNull: conflict.local?.text),
-        .text(orNull: conflict.remote?.text), .text(conflict.policy),
-        conflict.winner.map { .integer(Int64($0.rawValue)) } ?? .null, .integer(conflict.metAt.microseconds),
       ])
   }
 }

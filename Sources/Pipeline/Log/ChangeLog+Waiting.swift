@@ -61,30 +61,7 @@ extension ChangeLog {
     }
   }
 
-  /// Conflicts, newest first; of every link where none is named.
-  package func conflicts(of link: LinkName? = nil, openOnly: Bool, limit: Int) async throws -> [ConflictRecord] {
-    try await reader.run { session in
-      try session.all(
-        """
-        SELECT id, link, direction, sequence, local_key, remote_key, kind, field, base, local, remote, policy, winner,
-          met_at
-        FROM conflicts WHERE (?1 IS NULL OR link = ?1) AND (winner IS NULL OR NOT ?2) ORDER BY id DESC LIMIT ?3
-        """, [.text(orNull: link?.description), .integer(openOnly ? 1 : 0), .integer(Int64(limit))], Self.conflict)
-    }
-  }
-
-  private static func conflict(_ row: SQLiteRow) throws -> ConflictRecord {
-    func value(_ column: Int) throws -> JSONValue? { try row.optionalString(column).map { try JSONValue(parsing: $0) } }
-    return ConflictRecord(
-      id: row.integer(0), link: LinkName(row.string(1)), direction: direction(row, 2),
-      sequence: LogSequence(row.integer(3)), localKey: row.string(4), remoteKey: row.string(5), kind: row.string(6),
-      field: row.string(7).isEmpty ? nil : row.string(7), base: try value(8), local: try value(9),
-      remote: try value(10), policy: row.string(11),
-      winner: row.isNull(12) ? nil : Side(rawValue: UInt8(clamping: row.integer(12))),
-      metAt: Timestamp(microseconds: row.integer(13)))
-  }
-
-  private static func direction(_ row: SQLiteRow, _ column: Int) -> Direction {
+  static func direction(_ row: SQLiteRow, _ column: Int) -> Direction {
     Direction(rawValue: UInt8(clamping: row.integer(column))) ?? .push
   }
 }

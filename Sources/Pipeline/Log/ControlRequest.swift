@@ -11,6 +11,10 @@ package struct ControlRequest: Hashable, Sendable, Identifiable {
     /// Puts changes of one direction into the log once more: those after `after` up to `through`; of one record where `key`
     /// names it (at the direction's source).
     case replay(Direction, after: LogSequence, through: LogSequence, key: RecordKey?)
+    /// Decides an open conflict, if both sides still hold what was recorded.
+    case decide(conflict: Int64, Decision)
+    /// Takes back what a person decided: both sides get again what they held, and the conflict is open.
+    case undo(conflict: Int64)
   }
 
   package enum State: String, Sendable { case requested, done, failed }
@@ -34,6 +38,8 @@ extension ControlRequest.Work {
     case .capture: "capture"
     case .repair: "repair"
     case .replay: "replay"
+    case .decide: "decide"
+    case .undo: "undo"
     }
   }
 
@@ -50,6 +56,9 @@ extension ControlRequest.Work {
         "direction": .integer(Int64(direction.rawValue)), "after": .integer(after.number),
         "through": .integer(through.number), "key": Self.json(key),
       ]
+    case .decide(let conflict, let decision):
+      ["conflict": .integer(conflict), "decision": Ruling.Order.decide(decision).json]
+    case .undo(let conflict): ["conflict": .integer(conflict)]
     }
   }
 
@@ -71,6 +80,14 @@ extension ControlRequest.Work {
       else { return nil }
       self = .replay(
         direction, after: LogSequence(after), through: LogSequence(through), key: detail["key"].flatMap(Self.key))
+    case "decide":
+      guard let conflict = detail["conflict"]?.integerValue,
+        case .decide(let decision)? = detail["decision"].flatMap(Ruling.Order.init(json:))
+      else { return nil }
+      self = .decide(conflict: conflict, decision)
+    case "undo":
+      guard let conflict = detail["conflict"]?.integerValue else { return nil }
+      self = .undo(conflict: conflict)
     default: return nil
     }
   }

@@ -31,6 +31,8 @@ package struct Settlement: Sendable {
   package var waiting: WaitingChange?
   package var deadLetter: DeadLetter?
   package var conflicts: [ConflictRecord] = []
+  /// The linked fields in which both sides are equal now: their open conflicts are over, whoever ended them.
+  package var shared: JSONObject = [:]
   /// Interrupted writes of either direction that `state` accounts for: nothing needs to be remembered of them.
   package var absorbed: [Intent] = []
 
@@ -139,13 +141,21 @@ package struct ConflictRecord: Sendable, Hashable {
   package var remote: JSONValue?
   package var policy: String
   /// Nil while nobody has decided.
-  package var winner: Side?
+  package var decision: Decision?
   package var metAt: Timestamp
+  /// When the sides changed the record, by their own clocks; nil where nobody knew.
+  package var localAt: Timestamp?
+  package var remoteAt: Timestamp?
+  /// What a person said, while it has not been carried out.
+  package var order: Ruling.Order?
+  /// A write to the field may have happened or not.
+  package var isDoubtful: Bool
 
   package init(
     id: Int64 = 0, link: LinkName, direction: Direction, sequence: LogSequence, localKey: String, remoteKey: String,
     kind: String, field: String?, base: JSONValue?, local: JSONValue?, remote: JSONValue?, policy: String,
-    winner: Side?, metAt: Timestamp
+    decision: Decision?, metAt: Timestamp, localAt: Timestamp? = nil, remoteAt: Timestamp? = nil,
+    order: Ruling.Order? = nil, isDoubtful: Bool = false
   ) {
     self.id = id
     self.link = link
@@ -159,7 +169,11 @@ package struct ConflictRecord: Sendable, Hashable {
     self.local = local
     self.remote = remote
     self.policy = policy
-    self.winner = winner
+    self.decision = decision
     self.metAt = metAt
+    self.localAt = localAt
+    self.remoteAt = remoteAt
+    self.order = order
+    self.isDoubtful = isDoubtful
   }
 }

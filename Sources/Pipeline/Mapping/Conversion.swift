@@ -1,3 +1,4 @@
+import Changes
 import JSON
 
 /// How a field's value is written at the two sides. Each has one canonical form, so that values compare by meaning.

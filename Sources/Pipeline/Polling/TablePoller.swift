@@ -116,7 +116,7 @@ package actor TablePoller: ChangeSource {
       code: "poll.deletes",
       message: "\(table.endpoint): \(sweep.gone) of \(sweep.known) known rows are gone, more than"
         + " \(settings.mayBeGone(of: sweep.known)) at once are not believed: nothing was deleted at the other side."
-        + " If this is meant, run `tidemark confirm \(table.endpoint)`; rows that come back are noticed")
+        + " If this is meant, run `tidemark approve \(table.endpoint)`; rows that come back are noticed")
   }
 
   // MARK: - Walking

@@ -1,17 +1,26 @@
-package import Changes
-
-/// Who wins when both sides changed one field.
-package enum FieldPolicy: Hashable, Sendable {
-  /// The later change. Too close to call, or a time unknown, is a conflict and not a guess.
-  case newest
-  case side(Side)
-}
-
 /// Who wins when one side deleted what the other changed.
 package enum DeletePolicy: String, Hashable, Sendable, CaseIterable {
   /// The record comes back. The default: it loses nothing.
   case updateWins = "update-wins"
   case deleteWins = "delete-wins"
+  /// Both sides stay as they are until a person decides.
+  case manual
+}
+
+/// Columns that mean something together only, such as an address. Where both sides changed any of them, all of them are
+/// taken from one side.
+package struct ColumnGroup: Hashable, Sendable {
+  package let name: String
+  /// Local field names; a field is in one group at most.
+  package let columns: [String]
+  /// One that `picksASide`.
+  package let policy: FieldPolicy
+
+  package init(name: String, columns: [String], policy: FieldPolicy) {
+    self.name = name
+    self.columns = columns
+    self.policy = policy
+  }
 }
 
 /// The conflict policy of a link.
@@ -19,45 +28,33 @@ package struct ConflictPolicy: Hashable, Sendable {
   /// Two systems' clocks are rarely further apart than this under NTP; times closer than it say nothing about order.
   package static let usualClockUncertainty = Duration.milliseconds(100)
 
-  package var `default`: FieldPolicy
+  package let `default`: FieldPolicy
   /// By local field name.
-  package var fields: [String: FieldPolicy]
-  package var delete: DeletePolicy
-  package var clockUncertainty: Duration
+  package let fields: [String: FieldPolicy]
+  package let groups: [ColumnGroup]
+  package let delete: DeletePolicy
+  package let clockUncertainty: Duration
   /// Decides, instead of the above, fields that the sides never agreed on; nil: the above decide these too.
   package var firstContact: FirstContact?
+  /// Whether the policy of any field `countsEqualChanges`.
+  let countsEqualChanges: Bool
 
   package init(
-    default: FieldPolicy = .newest, fields: [String: FieldPolicy] = [:], delete: DeletePolicy = .updateWins,
-    clockUncertainty: Duration = usualClockUncertainty, firstContact: FirstContact? = nil
+    default: FieldPolicy = .newest, fields: [String: FieldPolicy] = [:], groups: [ColumnGroup] = [],
+    delete: DeletePolicy = .updateWins, clockUncertainty: Duration = usualClockUncertainty,
+    firstContact: FirstContact? = nil
   ) {
     self.default = `default`
     self.fields = fields
+    self.groups = groups
     self.delete = delete
     self.clockUncertainty = clockUncertainty
     self.firstContact = firstContact
+    countsEqualChanges = `default`.countsEqualChanges || fields.values.contains(where: \.countsEqualChanges)
   }
 
+  /// Of a field by itself; a group it is in goes first.
   package subscript(field: String) -> FieldPolicy { fields[field] ?? self.default }
-}
 
-extension FieldPolicy {
-  /// The side whose value stands; nil: undecided.
-  func winner(_ local: SideState, _ remote: SideState, uncertainty: Duration) -> Side? {
-    switch self {
-    case .side(let side): return side
-    case .newest:
-      guard let here = local.changedAt, let there = remote.changedAt else { return nil }
-      let (later, side): (Timestamp, Side) = here > there ? (here, .local) : (there, .remote)
-      return min(here, there).advanced(by: uncertainty) < later ? side : nil
-    }
-  }
-
-  var name: String {
-    switch self {
-    case .newest: "newest"
-    case .side(.local): "local"
-    case .side(.remote): "remote"
-    }
-  }
+  func group(of field: String) -> Int? { groups.firstIndex { $0.columns.contains(field) } }
 }

@@ -11,20 +11,14 @@ package enum FirstContact: String, Hashable, Sendable, CaseIterable {
   /// Nobody: every difference is a conflict that waits for a person.
   case manual
 
-  /// - Returns: nil where the link's own policy is to decide; in it, no winner where nobody is to.
-  func decision(
-    _ mine: JSONValue, _ theirs: JSONValue, _ local: SideState, _ remote: SideState, uncertainty: Duration
-  ) -> (winner: Side?, policy: String)? {
+  /// - Returns: nil where the link's own policy is to decide; in it, no decision where nobody is to.
+  func decision(_ question: Question) -> (decision: Decision?, policy: String)? {
     switch self {
-    case .database: return (.local, rawValue)
-    case .application: return (.remote, rawValue)
-    case .newest: return (FieldPolicy.newest.winner(local, remote, uncertainty: uncertainty), rawValue)
-    case .fillEmpty:
-      guard Self.isEmpty(mine) || Self.isEmpty(theirs) else { return nil }
-      return (Self.isEmpty(mine) ? .remote : .local, rawValue)
-    case .manual: return (nil, rawValue)
+    case .database: (.side(.local), rawValue)
+    case .application: (.side(.remote), rawValue)
+    case .newest: (FieldPolicy.newest.decision(question), rawValue)
+    case .fillEmpty: FieldPolicy.fillEmpty.decision(question).map { ($0, rawValue) }
+    case .manual: (nil, rawValue)
     }
   }
-
-  private static func isEmpty(_ value: JSONValue) -> Bool { value == .null || value == .string("") }
 }

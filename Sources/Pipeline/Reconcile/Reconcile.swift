@@ -1,19 +1,28 @@
-import Changes
+package import Changes
 package import JSON
 
 /// Decides what both sides of a record should hold: a three-way merge, field by field, with a policy for what both
 /// changed. Pure: the same values give the same verdict, and swapping the sides swaps it.
 ///
-/// - Parameter base: the linked fields both sides are known to have shared. Nil, or a field missing in it: never agreed,
-///   so a difference is nobody's change and a conflict (`create/create`).
+/// - Parameters:
+///   - base: the linked fields both sides are known to have shared. Nil, or a field missing in it: never agreed,
+///     so a difference is nobody's change and a conflict (`create/create`).
+///   - rulings: what people said about conflicts of the record. They go before the policy while both sides hold what was seen.
+///   - doubtful: fields in which a write may have happened or not. Where a policy adds up what both sides did, such a field
+///     stays open.
 package func reconcile(
-  base: JSONObject?, local: SideState, remote: SideState, policy: ConflictPolicy
+  base: JSONObject?, local: SideState, remote: SideState, policy: ConflictPolicy, rulings: [Ruling] = [],
+  doubtful: Set<String> = []
 ) -> Verdict {
   switch (local.fields, remote.fields) {
-  case (nil, nil): Verdict()
-  case (let here?, nil): oneSided(.local, here, base, policy)
-  case (nil, let there?): oneSided(.remote, there, base, policy)
-  case (let here?, let there?): merge(base, here, there, local, remote, policy)
+  case (nil, nil): return Verdict()
+  case (let here?, nil): return oneSided(.local, here, base, policy, rulings)
+  case (nil, let there?): return oneSided(.remote, there, base, policy, rulings)
+  case (let here?, let there?):
+    var merge = Merge(
+      base: base, local: local, remote: remote, policy: policy, rulings: rulings, doubtful: doubtful)
+    merge.compare(here, there)
+    return merge.verdict
   }
 }
 
@@ -28,54 +37,36 @@ package func agreed(base: JSONObject?, local: JSONObject, remote: JSONObject) ->
 }
 
 /// Only `side` has the record.
-private func oneSided(_ side: Side, _ fields: JSONObject, _ base: JSONObject?, _ policy: ConflictPolicy) -> Verdict {
+private func oneSided(
+  _ side: Side, _ fields: JSONObject, _ base: JSONObject?, _ policy: ConflictPolicy, _ rulings: [Ruling]
+) -> Verdict {
   guard let base else { return Verdict(side.opposite, .create(fields)) }
   guard changed(fields, since: base) else { return Verdict(side, .delete) }
   let record = JSONValue.object(fields)
-  let conflict = FieldConflict(
+  var conflict = FieldConflict(
     kind: side == .local ? .updateDelete : .deleteUpdate, field: nil, base: .object(base),
-    local: side == .local ? record : nil, remote: side == .remote ? record : nil,
-    winner: policy.delete == .updateWins ? side : side.opposite, policy: policy.delete.rawValue)
+    local: side == .local ? record : JSONValue?.none, remote: side == .remote ? record : JSONValue?.none, decision: nil,
+    policy: policy.delete.rawValue)
+  switch policy.delete {
+  case .updateWins: conflict.decision = .side(side)
+  case .deleteWins: conflict.decision = .side(side.opposite)
+  case .manual: break
+  }
+  if let ruling = rulings.first(where: { $0.field == nil && $0.local == conflict.local && $0.remote == conflict.remote }
+  ),
+    case .decide(.side(let winner))? = ruling.order
+  {
+    conflict.decision = .side(winner)
+    conflict.policy = FieldConflict.byPerson
+  }
   var verdict =
-    policy.delete == .updateWins ? Verdict(side.opposite, .create(fields)) : Verdict(side, .delete)
+    switch conflict.decision {
+    case .side(side)?: Verdict(side.opposite, .create(fields))
+    case .side?: Verdict(side, .delete)
+    case .value?, nil: Verdict()
+    }
   verdict.conflicts = [conflict]
   return verdict
-}
-
-private func merge(
-  _ base: JSONObject?, _ here: JSONObject, _ there: JSONObject, _ local: SideState, _ remote: SideState,
-  _ policy: ConflictPolicy
-) -> Verdict {
-  var toLocal = JSONObject()
-  var toRemote = JSONObject()
-  var conflicts: [FieldConflict] = []
-  for name in union(here, there) {
-    let (mine, theirs) = (here[name] ?? .null, there[name] ?? .null)
-    guard mine != theirs else { continue }
-    let winner: Side?
-    switch base?[name] {
-    case mine?: winner = .remote
-    case theirs?: winner = .local
-    case let shared:
-      let uncertainty = policy.clockUncertainty
-      let first =
-        shared == nil ? policy.firstContact?.decision(mine, theirs, local, remote, uncertainty: uncertainty) : nil
-      let rule = policy[name]
-      winner = first.map(\.winner) ?? rule.winner(local, remote, uncertainty: uncertainty)
-      conflicts.append(
-        FieldConflict(
-          kind: shared == nil ? .create : .update, field: name, base: shared, local: mine, remote: theirs,
-          winner: winner, policy: first?.policy ?? rule.name))
-    }
-    switch winner {
-    case .local: toRemote[name] = mine
-    case .remote: toLocal[name] = theirs
-    case nil: break
-    }
-  }
-  return Verdict(
-    local: toLocal.isEmpty ? .nothing : .update(toLocal), remote: toRemote.isEmpty ? .nothing : .update(toRemote),
-    conflicts: conflicts)
 }
 
 private func changed(_ fields: JSONObject, since base: JSONObject) -> Bool {

@@ -34,6 +34,14 @@ package struct Verdict: Hashable, Sendable {
     self.remote = remote
     self.conflicts = conflicts
   }
+
+  /// The fields of which both sides take a value that neither held. Once one side has it, what the other one held is in it:
+  /// that is then the ancestor of both.
+  package var joined: [String] {
+    conflicts.compactMap { conflict in
+      if case .value? = conflict.decision { conflict.field } else { nil }
+    }
+  }
 }
 
 /// Both sides changed the same field to different values since the base.
@@ -47,6 +55,9 @@ package struct FieldConflict: Hashable, Sendable {
     case deleteUpdate = "delete/update"
   }
 
+  /// The policy's name where a person decided.
+  package static let byPerson = "decided"
+
   package var kind: Kind
   /// Nil when the whole record is meant.
   package var field: String?
@@ -54,7 +65,11 @@ package struct FieldConflict: Hashable, Sendable {
   package var local: JSONValue?
   package var remote: JSONValue?
   /// Nil: undecided. Neither side is written for the field.
-  package var winner: Side?
-  /// The policy that decided, as the configuration names it.
+  package var decision: Decision?
+  /// The policy that decided, as `FieldPolicy.name` and `DeletePolicy` call it.
   package var policy: String
+  /// What is to be remembered with a conflict that stays open because a person said so.
+  package var order: Ruling.Order?
+  /// It stays open since a write may have happened or not; whatever the sides come to hold, a person has to look.
+  package var isDoubtful = false
 }

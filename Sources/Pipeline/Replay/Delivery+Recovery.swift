@@ -11,6 +11,9 @@ struct Recovery: Sendable {
   /// The writes that are known to have happened. Once a base that holds them is settled they say nothing new; kept, they
   /// would turn a later base back to what they wrote.
   private(set) var absorbed: [Intent] = []
+  /// The fields that hold neither what was there before an interrupted write nor what it wrote: nobody can tell whether it
+  /// happened, so what is added up must not be.
+  private(set) var doubtful: Set<String> = []
 
   /// - Parameters:
   ///   - intents: the interrupted writes of the record, in the order they were made.
@@ -33,7 +36,11 @@ struct Recovery: Sendable {
   private mutating func take(_ intent: Intent, _ found: JSONObject, isWhole: Bool) {
     let shared = isWhole ? intent.fields : intent.fields.filter { found[$0] == intent.fields[$0] }
     if isWhole || shared == intent.fields { absorbed.append(intent) }
-    if !shared.isEmpty { base = (base ?? [:]).merging(shared) }
+    // What the source held is in what was written: that is the ancestor of both.
+    if !shared.isEmpty { base = (base ?? [:]).merging(shared).merging(intent.held.filter { shared[$0] != nil }) }
+    for name in intent.fields.names where shared[name] == nil && found[name] != intent.before?[name] {
+      doubtful.insert(name)
+    }
   }
 }
 
@@ -63,8 +70,10 @@ extension Round {
   }
 
   private func intent(_ fields: JSONObject, isCreate: Bool) -> Intent {
-    Intent(
+    let source = self.fields ?? [:]
+    return Intent(
       link: link.name, direction: direction, key: seen.key, sequence: logged.sequence, fields: fields,
-      isCreate: isCreate)
+      isCreate: isCreate, held: source.filter { name in fields[name].map { $0 != source[name] } ?? false },
+      before: assumed?.fields.filter { fields[$0] != nil })
   }
 }

@@ -12,11 +12,15 @@ enum DeliveryResult: Sendable {
   case retry(Failure, after: Duration?)
   case unavailable(Failure, after: Duration?)
   case rejected(Failure)
+  /// It would be written, and somebody has to say first that it is meant.
+  case held(Failure)
 
   struct Settled: Sendable {
     var ending: Settlement.Ending
     var state: RecordState?
     var conflicts: [ConflictRecord] = []
+    /// The linked fields in which the sides are equal.
+    var shared: JSONObject = [:]
     /// Interrupted writes that `state` accounts for.
     var absorbed: [Intent] = []
   }
@@ -41,6 +45,8 @@ struct Delivery: Sendable {
   let link: Link
   let direction: Direction
   let log: ChangeLog
+  /// Why a write may not happen yet; nil if it may.
+  let objection: @Sendable (Write.Action) async throws -> Failure?
   /// Puts on disk what is about to be written.
   let intend: @Sendable (Intent) async throws -> Void
 
@@ -127,24 +133,30 @@ struct Delivery: Sendable {
       let recovery = Recovery(state?.base, intents, direction, fields: fields, target: assumed.target?.fields)
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: assumed.target,
-        state: state, recovery: recovery, policy: policy)
+        state: state, recovery: recovery, policy: policy, rulings: standing.rulings)
       guard let write = try await request(round) else {
         if round.isDeleteToBeToldAgain, let key = round.formerTargetKey { try await tellDelete(of: key) }
         return try await settle(round, after: nil)
       }
+      if let objection = try await reading({ try await objection(write.action) }) { return .held(objection) }
       let intent = round.intent
       if let intent { try await reading { try await intend(intent) } }
       switch await link[target].target.apply([write]).first ?? .retry(Self.unanswered, after: nil) {
       case .applied(let applied):
         return try await finish(round, applied)
       case .mismatch(let record):
+        try await forget(intent)
         assumed = .target(try await assumedTarget(record, fallback: round.assumed?.key))
       case .unknown(let failure):
         guard let found = try await lookUp(round, write) else { return .retry(failure, after: nil) }
         assumed = .target(found.target)
         intents = intent.map { [$0] } ?? []
-      case .retry(let failure, let after): return .retry(failure, after: after)
-      case .unavailable(let failure, let after): return .unavailable(failure, after: after)
+      case .retry(let failure, let after):
+        try await forget(intent)
+        return .retry(failure, after: after)
+      case .unavailable(let failure, let after):
+        try await forget(intent)
+        return .unavailable(failure, after: after)
       case .rejected(let failure): return .rejected(failure)
       }
     }
@@ -168,6 +180,12 @@ struct Delivery: Sendable {
     try await reading { try await log.tell(change) }
   }
 
+  /// A write that certainly did not happen leaves no doubt. Only where something is added up that matters.
+  private func forget(_ intent: Intent?) async throws(Unmappable) {
+    guard let intent, intent.fields.names.contains(where: { link.policy[$0].accumulates }) else { return }
+    try await reading { try await log.withdraw(intent) }
+  }
+
   private func isGone(_ key: RecordKey) async throws(Unmappable) -> Bool {
     try await reading { try await link[source].target.records([key])[key] == nil }
   }
@@ -179,7 +197,8 @@ struct Delivery: Sendable {
   ) async throws(Unmappable) -> Assumption {
     if let state = standing.state, let base = state.base {
       let end = state[target]
-      if trust == .base, standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
+      // Where the sides differed when they were last seen, the base is not what the target holds.
+      if trust == .base, state.isAgreed, standing.intents.isEmpty, link.mapping.names.allSatisfy({ base[$0] != nil }) {
         return .target(Target(key: end.key, fields: base, version: end.version, stamp: nil, isRead: false))
       }
       let record = try await reading { try await link[target].target.records([end.key])[end.key] }

@@ -15,7 +15,7 @@ package enum DeliveryPreview: Sendable {
 extension Link {
   /// What delivering a change in one direction would do if it were its turn. Reads both ends, and writes nothing.
   package func preview(_ change: Change, _ direction: Direction, log: ChangeLog) async throws -> DeliveryPreview {
-    let delivery = Delivery(link: self, direction: direction, log: log) { _ in }
+    let delivery = Delivery(link: self, direction: direction, log: log, objection: { _ in nil }, intend: { _ in })
     let standing = try await log.standing(of: name, direction.source, key: change.key)
     do throws(Unmappable) {
       return try await delivery.preview(LoggedChange(sequence: .start, change: change), standing)
@@ -43,7 +43,7 @@ extension Delivery {
         standing.state?.base, standing.intents, direction, fields: fields, target: target?.fields)
       let round = Round(
         link: link, direction: direction, logged: logged, seen: seen, fields: fields, assumed: target,
-        state: standing.state, recovery: recovery, policy: link.policy)
+        state: standing.state, recovery: recovery, policy: link.policy, rulings: standing.rulings)
       return try await request(round).map { .write($0) } ?? .nothing
     }
   }

@@ -61,7 +61,7 @@ struct Round: Sendable {
 
   init(
     link: Link, direction: Direction, logged: LoggedChange, seen: Seen, fields: JSONObject?, assumed: Target?,
-    state: RecordState?, recovery: Recovery, policy: ConflictPolicy
+    state: RecordState?, recovery: Recovery, policy: ConflictPolicy, rulings: [Ruling]
   ) {
     self.link = link
     self.direction = direction
@@ -75,7 +75,7 @@ struct Round: Sendable {
       switch logged.change.origin {
       case .repair: true
       case .replay: !link.isTwoWay || !Self.isNewer(assumed, than: logged.change)
-      case .application, .tidemark: !link.isTwoWay
+      case .application, .tidemark, .decision: !link.isTwoWay
       }
     // Then whatever differs at the target is to be overwritten: as if both had agreed on what the target holds.
     let ancestor = isSourceRight ? assumed?.fields : recovery.base
@@ -83,7 +83,7 @@ struct Round: Sendable {
     let there = SideState(fields: assumed?.fields, changedAt: assumed?.changedAt)
     verdict = reconcile(
       base: ancestor, local: direction == .push ? here : there, remote: direction == .push ? there : here,
-      policy: policy)
+      policy: policy, rulings: isSourceRight ? [] : rulings, doubtful: isSourceRight ? [] : recovery.doubtful)
   }
 
   /// What both sides are known to have shared.
@@ -125,8 +125,13 @@ struct Round: Sendable {
   /// What the log remembers. `after` is nil when nothing had to be written.
   func settled(after: After?) -> DeliveryResult.Settled {
     DeliveryResult.Settled(
-      ending: ending(after), state: nextState(after), conflicts: conflicts,
+      ending: ending(after), state: nextState(after), conflicts: conflicts, shared: shared(held(after)),
       absorbed: fields != nil && held(after) != nil ? recovery.absorbed : [])
+  }
+
+  private func shared(_ there: JSONObject?) -> JSONObject {
+    guard let there, let fields else { return [:] }
+    return fields.filter { (there[$0] ?? .null) == fields[$0] }
   }
 
   private func ending(_ after: After?) -> Settlement.Ending {
@@ -144,7 +149,7 @@ struct Round: Sendable {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
     let there = held(after)
-    let next = nextBase(there)
+    let next = nextBase(there, isWritten: after != nil)
 
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
     source.see(seen.stamp)
@@ -182,12 +187,24 @@ struct Round: Sendable {
   }
 
   /// Gone at both sides is agreed too. Gone at one, the base stays until the other side's change says what becomes of it.
-  private func nextBase(_ there: JSONObject?) -> JSONObject? {
+  /// A target that was given what both sides did holds what the source did: that is then the ancestor of both.
+  private func nextBase(_ there: JSONObject?, isWritten: Bool) -> JSONObject? {
     switch (fields, there) {
-    case (let fields?, let there?): agreed(base, fields, there)
+    case (let fields?, let there?):
+      agreed(base.map { ancestor($0) }, fields, there).merging(
+        isWritten ? fields.filter { verdict.joined.contains($0) && fields[$0] != there[$0] } : [:])
     case (nil, nil): nil
     default: base
     }
+  }
+
+  /// What a decision that is taken back began with.
+  private func ancestor(_ base: JSONObject) -> JSONObject {
+    var ancestor = base
+    for conflict in verdict.conflicts where conflict.order != nil {
+      if let field = conflict.field { ancestor[field] = conflict.base }
+    }
+    return ancestor
   }
 
   private func agreed(_ base: JSONObject?, _ here: JSONObject, _ there: JSONObject) -> JSONObject {
@@ -199,13 +216,16 @@ struct Round: Sendable {
   /// A conflict is recorded by the direction that carries the winner over, so once; an undecided one by either.
   private var conflicts: [ConflictRecord] {
     guard link.isTwoWay else { return [] }
-    return verdict.conflicts.filter { $0.winner == nil || $0.winner == direction.source }.map { conflict in
+    return verdict.conflicts.filter { $0.decision != .side(direction.target) }.map { conflict in
       let (local, remote) = direction == .push ? (seen.key, assumed?.key) : (assumed?.key, seen.key)
+      let (here, there) = (seen.changedAt, assumed?.changedAt)
       return ConflictRecord(
         link: link.name, direction: direction, sequence: logged.sequence,
         localKey: (local ?? state?.local.key)?.encoded ?? "", remoteKey: (remote ?? state?.remote.key)?.encoded ?? "",
         kind: conflict.kind.rawValue, field: conflict.field, base: conflict.base, local: conflict.local,
-        remote: conflict.remote, policy: conflict.policy, winner: conflict.winner, metAt: .now)
+        remote: conflict.remote, policy: conflict.policy, decision: conflict.decision, metAt: .now,
+        localAt: direction == .push ? here : there, remoteAt: direction == .push ? there : here, order: conflict.order,
+        isDoubtful: conflict.isDoubtful)
     }
   }
 }

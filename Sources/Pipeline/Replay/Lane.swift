@@ -17,13 +17,16 @@ struct Lane {
     guard !Task.isShuttingDownGracefully else { return }
     let change = item.logged.change
     if item.waiting == nil, await progress.isWaiting(change.key) {
-      return try await setAside(item, attempts: 0, due: .now, Self.behind, nil)
+      try await setAside(item, attempts: 0, due: .now, Self.behind, nil)
+      // What reappears takes back the delete that is held.
+      if loop.changeGuard != nil { try await loop.log.wakeHeld(of: link.name, loop.direction, key: change.key) }
+      return
     }
     var attempt = item.waiting?.attempts ?? 0
     var outage = 0
     while !Task.isShuttingDownGracefully {
       let names = try await lock(change)
-      let result = await attemptDelivery(item.logged)
+      let result = await attemptDelivery(item)
       do {
         if try await settle(item, result, attempt: attempt + 1) {
           await loop.locks.release(names)
@@ -50,13 +53,21 @@ struct Lane {
     await progress.endRetry(item.logged.sequence)
   }
 
-  private func attemptDelivery(_ logged: LoggedChange) async -> DeliveryResult {
+  private func attemptDelivery(_ item: LaneItem) async -> DeliveryResult {
+    var change = item.logged.change
+    // It waited for a person: much may have happened to the record since.
+    if item.waiting?.wasHeld == true { change.stamp = .readAgain }
+    let logged = LoggedChange(sequence: item.logged.sequence, change: change)
+    let (sequence, isApproved) = (logged.sequence, item.waiting?.isApproved == true || logged.change.origin.isAsked)
     let started = ContinuousClock.now
     defer {
       let seconds = (ContinuousClock.now - started) / .seconds(1)
       loop.telemetry.deliveryAttempt(link: link.name, direction: loop.direction).observe(seconds)
     }
-    let delivery = Delivery(link: link, direction: loop.direction, log: loop.log) { try await progress.intend($0) }
+    let delivery = Delivery(
+      link: link, direction: loop.direction, log: loop.log,
+      objection: { try await loop.changeGuard?.objection(to: $0, sequence, isApproved: isApproved) },
+      intend: { try await progress.intend($0) })
     do {
       let standing = try await loop.log.standing(of: link.name, loop.direction.source, key: logged.change.key)
       return try await delivery.deliver(logged, standing)
@@ -79,11 +90,14 @@ struct Lane {
       try await progress.settle(key, sequence, settled.ending) {
         $0.state = settled.state
         $0.conflicts = settled.conflicts
+        $0.shared = settled.shared
         $0.absorbed = settled.absorbed
       }
       count(settled, item.logged.change)
     case .waits(let parent):
       try await setAside(item, attempts: attempt, due: parentDue(attempt), Delivery.waits(parent), parent)
+    case .held(let failure):
+      try await setAside(item, attempts: attempt - 1, due: .never, failure, nil)
     case .rejected(let failure):
       try await bury(item, failure)
     case .retry(let failure, let after):
@@ -162,7 +176,7 @@ struct Lane {
     let telemetry = loop.telemetry
     telemetry.deliveries(link: link.name, direction: loop.direction, outcome: settled.ending.rawValue).increment()
     for conflict in settled.conflicts {
-      telemetry.conflicts(link: link.name, resolution: conflict.winner.map { "\($0)" } ?? "open").increment()
+      telemetry.conflicts(link: link.name, resolution: conflict.decision.map(Self.word) ?? "open").increment()
     }
     switch settled.ending {
     case .echo: telemetry.echoes(link: link.name, direction: loop.direction).increment()
@@ -172,6 +186,10 @@ struct Lane {
         .observe(max(0, Timestamp.now.seconds(since: since)))
     default: break
     }
+  }
+
+  private static func word(_ decision: Decision) -> String {
+    if case .side(let side) = decision { "\(side)" } else { "joined" }
   }
 
   private static let behind = Failure(

@@ -25,10 +25,13 @@ package struct Link: Sendable {
   package let isTwoWay: Bool
   /// The local column that receives the remote key of a record; not a linked field.
   package let idColumn: String?
+  /// What each direction may do to its target before somebody is asked; a direction that is left out may do anything.
+  package let guards: [Direction: GuardSettings]
 
   package init(
     name: LinkName, local: End, remote: End, mapping: FieldMapping, match: [String], policy: ConflictPolicy,
-    isTwoWay: Bool, idColumn: String?
+    isTwoWay: Bool, idColumn: String?,
+    guards: [Direction: GuardSettings] = [:]
   ) {
     self.name = name
     self.local = local
@@ -38,6 +41,7 @@ package struct Link: Sendable {
     self.policy = policy
     self.isTwoWay = isTwoWay
     self.idColumn = idColumn
+    self.guards = guards
   }
 
   package subscript(side: Side) -> End { side == .local ? local : remote }

@@ -31,7 +31,10 @@ package struct RecordRepair: Sendable {
 
   /// Reads the records at both sides now. A record that only one side ever had is made at the other, whoever is preferred:
   /// there is no opinion of a side that never knew it, and nothing is deleted for that.
-  package func changes(_ records: [RecordPair], winner: Side?) async throws -> [Change] {
+  /// - Parameter origin: of changes that no side is preferred for.
+  package func changes(
+    _ records: [RecordPair], winner: Side?, origin: Origin = .application
+  ) async throws -> [Change] {
     let local = try await link.local.target.records(records.compactMap(\.local))
     let remote = try await link.remote.target.records(records.compactMap(\.remote))
     var changes: [Change] = []
@@ -39,7 +42,7 @@ package struct RecordRepair: Sendable {
       for side in sources(record, winner) {
         guard let key = record[side] else { continue }
         let found = side == .local ? local[key] : remote[key]
-        changes.append(change(found, key, side, origin: winner == nil ? .application : .repair))
+        changes.append(change(found, key, side, origin: winner == nil ? origin : .repair))
       }
     }
     return changes

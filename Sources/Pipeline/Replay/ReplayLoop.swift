@@ -22,6 +22,7 @@ package struct ReplayLoop: Service {
   var place: String { "\(link.name) \(direction)" }
   let log: ChangeLog
   let locks: RecordLocks
+  let changeGuard: ChangeGuard?
   let lanes: Int
   let retry: RetryPolicy
   let telemetry: Telemetry
@@ -38,6 +39,7 @@ package struct ReplayLoop: Service {
     self.direction = direction
     self.log = log
     self.locks = locks
+    changeGuard = ChangeGuard(link, direction, log: log)
     self.lanes = lanes
     self.retry = retry
     self.telemetry = telemetry
@@ -97,6 +99,7 @@ package struct ReplayLoop: Service {
   /// Hands what is due and what is new to the lanes, as far as there is room.
   private func feed(_ progress: ReplayProgress, to hand: (LaneItem) -> Void) async throws {
     if await progress.hasWaiting { try await feedWaiting(progress, to: hand) }
+    try await changeGuard?.report(to: telemetry)
     while await progress.countUnderWay < Self.mostUnderWay {
       let page = try await log.page(
         of: link[direction.source].name, after: await progress.readThrough, limit: Self.mostUnderWay / 2)

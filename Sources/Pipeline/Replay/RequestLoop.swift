@@ -64,6 +64,12 @@ package struct RequestLoop: Service {
         let endpoint = subject.link[direction.source].name
         let order = ReplayOrder(endpoint: endpoint, through: through, key: key)
         try await replay(order, direction, after, subject, request)
+      case .decide(let conflict, let decision):
+        try await ConflictDesk(link: subject.link, directions: subject.directions, log: log)
+          .decide(conflict, decision, for: request)
+      case .undo(let conflict):
+        try await ConflictDesk(link: subject.link, directions: subject.directions, log: log).undo(
+          conflict, for: request)
       }
     } catch is CancellationError {
       return

@@ -178,7 +178,7 @@ package struct Meeting: Sendable {
       if pair.isUnresolved { figures.unresolved += 1 }
       if pair.verdict.local != .nothing { figures.local.toBeChanged += 1 }
       if pair.verdict.remote != .nothing { figures.remote.toBeChanged += 1 }
-      if pair.verdict.conflicts.contains(where: { $0.winner == nil }) { figures.undecided += 1 }
+      if pair.verdict.conflicts.contains(where: { $0.decision == nil }) { figures.undecided += 1 }
       guard !pair.differing.isEmpty else { break }
       figures.differing += 1
       for field in pair.differing { figures.fields[field, default: 0] += 1 }

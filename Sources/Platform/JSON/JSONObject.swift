@@ -45,6 +45,11 @@ package struct JSONObject: Sendable {
     }
   }
 
+  /// As the subscript, looking at the member at `place` first.
+  package func value(of name: String, near place: Int) -> JSONValue? {
+    place < members.count && members[place].name == name ? members[place].value : self[name]
+  }
+
   package var names: [String] { members.map(\.name) }
   package var isEmpty: Bool { members.isEmpty }
   package var count: Int { members.count }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A part of the way of a change that can stand still by itself.
 package enum Stage: String, Sendable, Hashable, CaseIterable, Comparable {
-  case capture, pull, log, replay, backfill, verify
+  case capture, pull, log, replay, approval, backfill, verify
 
   /// In the order a change passes them.
   package static func < (a: Stage, b: Stage) -> Bool { a.order < b.order }

@@ -153,6 +153,8 @@ package struct LinkSettings: Sendable {
   /// The column that receives the id of the object's record; no linked field.
   package let idColumn: String?
   package let conflict: ConflictPolicy
+  /// What it may delete or overwrite at a side before somebody is asked; nil: anything.
+  package let guardSettings: GuardSettings?
   /// How long after one pull the next one starts.
   package let pullInterval: Duration
   /// Nil: only when somebody asks.

@@ -37,6 +37,7 @@ struct LinkReader {
       refuseSharedTargets(linked)
       let idColumn = idColumn(reader["id_column"], linked)
       let conflict = conflict(reader["conflict"], direction, linked)
+      let guardSettings = reader["guard"].map { self.guardSettings($0) } ?? GuardSettings()
       let interval = pullInterval(reader["pull"], direction)
       let verification = reader["verify"].flatMap { self.verification($0) }
 
@@ -45,7 +46,8 @@ struct LinkReader {
       guard let written = name.string(), let table, let local, let object, let remote, let direction else { return nil }
       let settings = LinkSettings(
         name: LinkName(written), table: local, object: remote, direction: direction, key: key.columns,
-        mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict, pullInterval: interval,
+        mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict,
+        guardSettings: guardSettings, pullInterval: interval,
         verification: verification, place: name.place, tablePlace: table.place, objectPlace: object.place)
       return ReadLink(name: name, settings: settings, references: linked.compactMap(\.reference))
     }
@@ -84,24 +86,33 @@ struct LinkReader {
     return every ?? LinkSettings.usualPullInterval
   }
 
+  /// `off`, or `{ deletes: 20%, overwrites: 500, within: 1h }`
+  private func guardSettings(_ value: YAMLValue) -> GuardSettings? {
+    if value.node.text == "off" { return nil }
+    return value.mapping { reader in
+      let deletes = reader["deletes"].map { limit($0) } ?? GuardSettings.usualDeletes
+      let overwrites = reader["overwrites"].flatMap { limit($0) }
+      let within = reader["within"]?.duration(in: .seconds(1) ... .days(7)) ?? GuardSettings.usualWindow
+      return GuardSettings(deletes: deletes, overwrites: overwrites, within: within)
+    }
+  }
+
+  /// `20%`, or a number.
+  private func limit(_ value: YAMLValue) -> GuardSettings.Limit? {
+    guard let text = value.string() else { return nil }
+    if text.hasSuffix("%"), let percent = Int(text.dropLast()), (0...100).contains(percent) {
+      return .share(Double(percent) / 100)
+    }
+    if let count = Int(text), count >= 0 { return .count(count) }
+    value.report("config.guard", "expected a share like 20% or a number, got \"\(text)\"")
+    return nil
+  }
+
   private func verification(_ value: YAMLValue) -> VerificationSettings? {
     value.mapping { reader in
       let every = reader.required("every", hint: "for example verify: { every: 1d, sample: 10000 }")
       let sample = reader["sample"]?.integer(in: 1...10_000_000)
       return every?.duration(in: .seconds(10) ... .days(365)).map { VerificationSettings(every: $0, sample: sample) }
-    }
-  }
-
-  /// Who wins, as the configuration calls the sides of a link.
-  private enum Winner: String, CaseIterable {
-    case newest, database, application
-
-    var policy: FieldPolicy {
-      switch self {
-      case .newest: .newest
-      case .database: .side(.local)
-      case .application: .side(.remote)
-      }
     }
   }
 
@@ -112,22 +123,7 @@ struct LinkReader {
         "config.conflict", "a link with direction: \(direction.rawValue) has no conflicts",
         hint: "its source is always right; remove this, or use direction: both")
     }
-    let columns = linked.map(\.field.local)
-    let policy = value.mapping { reader -> ConflictPolicy? in
-      let usual = reader["default"]?.choice(Winner.self) ?? .newest
-      let fields = reader["fields"]?.named { column, winner -> FieldPolicy? in
-        if let name = column.string(), !columns.contains(name) {
-          column.report(
-            "config.unknown-field", "\"\(name)\" is no linked column",
-            hint: nearest(to: name, among: columns).map { "did you mean \"\($0)\"?" })
-        }
-        return winner.choice(Winner.self)?.policy
-      }
-      let delete = reader["delete"]?.choice(DeletePolicy.self) ?? .updateWins
-      let first = reader["first_contact"]?.choice(FirstContact.self)
-      let named = Dictionary((fields ?? []).map { ($0.name, $0.value) }) { _, last in last }
-      return ConflictPolicy(default: usual.policy, fields: named, delete: delete, firstContact: first)
-    }
-    return policy ?? ConflictPolicy()
+    let reader = ConflictReader(columns: linked.map(\.field.local))
+    return value.mapping { reader.conflict($0) } ?? ConflictPolicy()
   }
 }

@@ -43,9 +43,21 @@ package struct Assembly: Sendable {
         Link(
           name: link.name, local: .init(name: link.table, target: table),
           remote: .init(name: link.object, target: object), mapping: link.mapping, match: link.key,
-          policy: link.conflict, isTwoWay: link.direction == .both, idColumn: link.idColumn))
+          policy: link.conflict, isTwoWay: link.direction == .both, idColumn: link.idColumn,
+          guards: Self.guards(of: link, isPolled: database.polling[link.table.name] != nil)))
     }
     self.links = links
+  }
+
+  /// What a sweep of a polled table finds gone is asked about before it is told: once is enough.
+  private static func guards(of link: LinkSettings, isPolled: Bool) -> [Direction: GuardSettings] {
+    guard let settings = link.guardSettings else { return [:] }
+    var guards: [Direction: GuardSettings] = [:]
+    for direction in link.direction.directions {
+      guards[direction] = settings
+      if direction == .push, isPolled { guards[direction]?.deletes = nil }
+    }
+    return guards
   }
 
   /// Opens one database of a configuration.

@@ -69,7 +69,7 @@ package struct Explanation: Sendable {
   }
 
   private static func sentence(_ conflict: ConflictRecord) -> String {
-    let winner = conflict.winnerName.map { "the \($0) won" } ?? "undecided"
+    let winner = conflict.outcome ?? "undecided"
     return "Conflict (\(conflict.kind)) at sequence \(conflict.sequence)"
       + (conflict.field.map { " in \($0)" } ?? "") + ": \(winner), policy \(conflict.policyName)."
   }
@@ -92,6 +92,7 @@ package struct Explanation: Sendable {
     case .tidemark: ", written by Tidemark itself"
     case .repair: ", sent as a repair"
     case .replay: ", applied once more"
+    case .decision: ", looked at for a decision"
     }
   }
 

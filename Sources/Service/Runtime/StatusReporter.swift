@@ -141,7 +141,7 @@ package struct StatusReporter: Sendable {
       id: conflict.id, link: conflict.link.description,
       key: conflict.keyText,
       fields: conflict.field.map { [$0] } ?? [],
-      resolution: conflict.winnerName.map { "\($0) won, policy \(conflict.policyName)" } ?? "open", at: conflict.metAt)
+      resolution: conflict.outcome.map { "\($0), policy \(conflict.policyName)" } ?? "open", at: conflict.metAt)
   }
 
   private static func deadLetter(_ letter: DeadLetter) -> StatusReport.DeadLetter {

@@ -16,17 +16,19 @@ struct Tidemark: AsyncParsableCommand {
         tidemark repair                mend capture that was interrupted
         tidemark explain customers 42  why a record is where it is
         tidemark log --follow          what goes through
+        tidemark plan                  what would be sent for what is pending
+        tidemark approve customers     many deletes at once are meant
         tidemark verify --repair       what differs, and what would make it equal
         tidemark detach                remove every trace
 
       EXIT STATUS
-        0 done, 1 failed, 3 differences found, 64 usage, 69 unavailable,
+        0 done, 1 failed, 3 differences or work found, 64 usage, 69 unavailable,
         75 try again, 77 permission, 78 configuration, 130 interrupted
       """,
     version: tidemarkVersion,
     subcommands: [
       Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
-      VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
+      VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, PlanCommand.self, Approve.self,
       Conflicts.self, DeadLetters.self, SandboxCommand.self,
     ])
 

@@ -37,18 +37,14 @@ extension RESTObject {
     }
   }
 
-  private func ifMatch(_ version: String) -> String? {
+  func ifMatch(_ version: String) -> String? {
     rules.version?.ifMatch.map { Template.text($0, ["version": version]) }
   }
 
   private func send(_ write: Write, _ rules: WriteRules, ifMatch: String?) async -> Outcome {
     let place = "\(write.action) of \(endpoint)"
-    var headers: [(name: String, value: String)] = ifMatch.map { [("If-Match", $0)] } ?? []
-    if write.action == .create, let name = self.rules.idempotencyHeader { headers.append((name, write.idempotencyKey)) }
-    var body: JSONValue?
-    if write.action != .delete {
-      body = rules.wrap.isEmpty ? .object(write.fields) : JSONValue.null.setting(.object(write.fields), at: rules.wrap)
-    }
+    let headers = headers(of: write, ifMatch: ifMatch)
+    let body = body(of: write, rules)
     let url: String
     do { url = try self.url(rules.path, id: write.key?.description) } catch { return .rejected(error) }
     do {
@@ -60,6 +56,17 @@ extension RESTObject {
       if error.mayHaveBeenApplied { return .unknown(failure) }
       return error.kind == .invalidRequest ? .rejected(failure) : .unavailable(failure, after: nil)
     }
+  }
+
+  func headers(of write: Write, ifMatch: String?) -> [(name: String, value: String)] {
+    var headers: [(name: String, value: String)] = ifMatch.map { [("If-Match", $0)] } ?? []
+    if write.action == .create, let name = rules.idempotencyHeader { headers.append((name, write.idempotencyKey)) }
+    return headers
+  }
+
+  func body(of write: Write, _ rules: WriteRules) -> JSONValue? {
+    guard write.action != .delete else { return nil }
+    return rules.wrap.isEmpty ? .object(write.fields) : JSONValue.null.setting(.object(write.fields), at: rules.wrap)
   }
 
   private func applied(_ write: Write, _ rules: WriteRules, _ response: HTTPResponse, _ place: String) -> Outcome {

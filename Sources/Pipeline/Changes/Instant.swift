@@ -1,12 +1,10 @@
-package import Changes
-
 /// An instant in UTC with up to six digits of a second, read from the ways databases and APIs write one
 /// (RFC 3339; PostgreSQL's and SQLite's space for `T`; a zone of hours alone; none, which means UTC).
-struct Instant: Hashable {
+package struct Instant: Hashable, Sendable {
   private let seconds: Int64
   private let microseconds: Int64
 
-  init?(_ text: String) {
+  package init?(_ text: String) {
     var reader = DigitReader(text)
     guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), (1...12).contains(month),
       reader.take("-"), let day = reader.number(2), (1...31).contains(day), reader.take("T") || reader.take(" "),
@@ -31,7 +29,7 @@ struct Instant: Hashable {
   var sinceEpoch: Int64 { seconds * 1_000_000 + microseconds }
 
   /// RFC 3339 in UTC, without trailing zeros of the fraction.
-  var text: String {
+  package var text: String {
     let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
     let rest = seconds - day * 86_400
     let (year, month, date) = Self.date(day)
