@@ -37,8 +37,8 @@ import Glibc
         }
       }
       output.append(contentsOf: room[..<(room.count - free)].map { UInt8(bitPattern: $0) })
-      // (size_t)-1
-      guard code == .max else { break }
+      // (size_t)-1, which Swift sees as an `Int`.
+      guard code == -1 else { break }
       if errno == E2BIG { continue }
       guard errno == EINVAL, !isLast else { throw TextError() }
       rest = Array(input.suffix(left))
