@@ -44,10 +44,13 @@ let platform: [Target] = [
   library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
   library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+  library("CExpat", pkgConfig: "expat", apt: "libexpat1-dev"),
   .systemLibrary(name: "CLinux", path: "Sources/Platform/CLinux"),
   room("Platform", "Blocking", settings: memorySafe),
   room("Platform", "JSON"),
   room("Platform", "YAML", [yams]),
+  room("Platform", "Files", ["CLinux"], settings: memorySafe),
+  room("Platform", "XML", ["CExpat"], settings: memorySafe),
   room("Platform", "Telemetry"),
   room("Platform", "SQLite", ["Blocking", "CSQLite"], settings: memorySafe),
   room("Platform", "Postgres", ["Blocking", "CPostgres"], settings: memorySafe),
@@ -83,7 +86,9 @@ let endpoints: [Target] = [
   room(
     "Endpoints", "SQLiteDatabase", ["Blocking", "Changes", "JSON", "Migrations", "SQLite", "CLinux"],
     settings: memorySafe),
-  room("Endpoints", "Connectors", ["Changes", "JSON", "YAML", "HTTP", "Manifests", crypto]),
+  room(
+    "Endpoints", "Connectors",
+    ["Blocking", "Changes", "Files", "JSON", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto]),
 ]
 
 let service: [Target] = [
@@ -130,7 +135,8 @@ let package = Package(
       name: "Support",
       dependencies: ["Changes", "JSON", "Log", "Postgres", "SQLite", "HTTP"],
       path: "Tests/Support", swiftSettings: strict),
-    tests("Platform", ["Blocking", "JSON", "YAML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
+    tests(
+      "Platform", ["Blocking", "Files", "JSON", "YAML", "XML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
     tests(
       "Pipeline",
       [
@@ -143,7 +149,8 @@ let package = Package(
       "Endpoints",
       [
         "Backfill", "Capture", "Changes", "JSON", "Log", "Mapping", "Polling", "PostgresDatabase", "SQLiteDatabase",
-        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "YAML", "Sandbox", logging,
+        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "XML", "YAML", "Sandbox",
+        logging,
         lifecycle,
       ]),
     tests(

@@ -7,6 +7,8 @@ package func embeddedManifest(named name: String) -> String? {
 }
 
 private let texts: [String: [UInt8]] = [
+  "files": PackageResources.files_yaml,
   "kinto": PackageResources.kinto_yaml,
   "sandbox": PackageResources.sandbox_yaml,
+  "webhooks": PackageResources.webhooks_yaml,
 ]

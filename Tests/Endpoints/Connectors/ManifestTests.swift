@@ -13,7 +13,7 @@ import YAML
     }
   }
 
-  @Test(arguments: ["sandbox", "kinto"]) func `Every manifest that ships can be read`(_ name: String) throws {
+  @Test(arguments: ["sandbox", "kinto", "files", "webhooks"]) func `Every manifest that ships can be read`(_ name: String) throws {
     #expect(try Manifest.named(name).name == name)
   }
 
