@@ -44,10 +44,13 @@ let platform: [Target] = [
   library("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
   library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+  library("CExpat", pkgConfig: "expat", apt: "libexpat1-dev"),
   .systemLibrary(name: "CLinux", path: "Sources/Platform/CLinux"),
   room("Platform", "Blocking", settings: memorySafe),
   room("Platform", "JSON"),
   room("Platform", "YAML", [yams]),
+  room("Platform", "Files", ["CLinux"], settings: memorySafe),
+  room("Platform", "XML", ["CExpat"], settings: memorySafe),
   room("Platform", "Telemetry"),
   room("Platform", "SQLite", ["Blocking", "CSQLite"], settings: memorySafe),
   room("Platform", "Postgres", ["Blocking", "CPostgres"], settings: memorySafe),
@@ -128,7 +131,7 @@ let package = Package(
       name: "Support",
       dependencies: ["Changes", "JSON", "Log", "Postgres", "SQLite", "HTTP"],
       path: "Tests/Support", swiftSettings: strict),
-    tests("Platform", ["Blocking", "JSON", "YAML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
+    tests("Platform", ["Blocking", "Files", "JSON", "YAML", "XML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
     tests(
       "Pipeline",
       [
