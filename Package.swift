@@ -86,7 +86,9 @@ let endpoints: [Target] = [
   room(
     "Endpoints", "SQLiteDatabase", ["Blocking", "Changes", "JSON", "Migrations", "SQLite", "CLinux"],
     settings: memorySafe),
-  room("Endpoints", "Connectors", ["Changes", "JSON", "YAML", "HTTP", "Manifests", crypto]),
+  room(
+    "Endpoints", "Connectors",
+    ["Blocking", "Changes", "Files", "JSON", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto]),
 ]
 
 let service: [Target] = [
@@ -131,7 +133,8 @@ let package = Package(
       name: "Support",
       dependencies: ["Changes", "JSON", "Log", "Postgres", "SQLite", "HTTP"],
       path: "Tests/Support", swiftSettings: strict),
-    tests("Platform", ["Blocking", "Files", "JSON", "YAML", "XML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
+    tests(
+      "Platform", ["Blocking", "Files", "JSON", "YAML", "XML", "Telemetry", "SQLite", "Postgres", "HTTP", "Migrations"]),
     tests(
       "Pipeline",
       [
@@ -144,7 +147,8 @@ let package = Package(
       "Endpoints",
       [
         "Backfill", "Capture", "Changes", "JSON", "Log", "Mapping", "Polling", "PostgresDatabase", "SQLiteDatabase",
-        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "YAML", "Sandbox", logging,
+        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "XML", "YAML", "Sandbox",
+        logging,
         lifecycle,
       ]),
     tests(

@@ -115,18 +115,24 @@ struct ScheduleTests {
       default: "\(Int.random(in: range, using: &numbers))"
       }
     }
-    let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Sao_Paulo"]
+    let zones = [
+      "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Sao_Paulo",
+    ]
     let (minute, hour) = (field(0...59), field(0...23))
-    return "\(minute) \(hour) \(field(1...28)) \(field(1...12)) \(field(0...6)) \(zones.randomElement(using: &numbers) ?? "UTC")"
+    return
+      "\(minute) \(hour) \(field(1...28)) \(field(1...12)) \(field(0...6)) \(zones.randomElement(using: &numbers) ?? "UTC")"
   }
 
-  @Test("of any line the next time is later, the first one, and the same from wherever it is asked", arguments: [1, 2, 3, 4])
+  @Test(
+    "of any line the next time is later, the first one, and the same from wherever it is asked",
+    arguments: [1, 2, 3, 4])
   func properties(_ seed: UInt64) throws {
     var numbers = SeededNumbers(state: seed)
     for _ in 0..<25 {
       let line = Self.line(&numbers)
       let schedule = try Schedule(line)
-      let start = Timestamp(microseconds: Int64.random(in: 1_600_000_000_000_000...2_000_000_000_000_000, using: &numbers))
+      let start = Timestamp(
+        microseconds: Int64.random(in: 1_600_000_000_000_000...2_000_000_000_000_000, using: &numbers))
       let next = schedule.next(after: start)
       #expect(next > start, "seed \(seed): \(line) after \(start.utc)")
       #expect(next.microseconds % 60_000_000 == 0, "seed \(seed): \(line)")
@@ -139,7 +145,9 @@ struct ScheduleTests {
     }
   }
 
-  @Test("each day has its daily time exactly once, in every zone", arguments: ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"])
+  @Test(
+    "each day has its daily time exactly once, in every zone",
+    arguments: ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"])
   func daily(_ zone: String) throws {
     for clock in ["00:00", "00:30", "02:00", "02:30", "23:45"] {
       let schedule = try Schedule("daily \(clock) \(zone)")

@@ -25,10 +25,12 @@ struct XMLTests {
     }
   }
 
-  @Test("a document means the same however its bytes come, also where a character is split", arguments: [1, 2, 3, 7, 4096])
+  @Test(
+    "a document means the same however its bytes come, also where a character is split", arguments: [1, 2, 3, 7, 4096])
   func pieces(_ size: Int) throws {
     let document = Self.bytes(
-      #"<?xml version="1.0"?><!-- no --><a:b xmlns:a="urn:a" xmlns="urn:d" a:x="1&#10;2" y="ü"><c>Grüße &amp; <![CDATA[<€>]]></c><d/></a:b>"#)
+      #"<?xml version="1.0"?><!-- no --><a:b xmlns:a="urn:a" xmlns="urn:d" a:x="1&#10;2" y="ü"><c>Grüße &amp; <![CDATA[<€>]]></c><d/></a:b>"#
+    )
     #expect(
       try Self.events(document, pieces: size) == [
         .start(
@@ -63,7 +65,9 @@ struct XMLTests {
       bytes("<!DOCTYPE a SYSTEM \"http://127.0.0.1:1/a.dtd\"><a/>"), bytes("<!DOCTYPE html><html/>"),
       bytes(
         "<!DOCTYPE l [<!ENTITY a \"lol\">"
-          + (1...9).map { "<!ENTITY a\($0) \"" + String(repeating: "&a\($0 == 1 ? "" : "\($0 - 1)");", count: 10) + "\">" }
+          + (1...9).map {
+            "<!ENTITY a\($0) \"" + String(repeating: "&a\($0 == 1 ? "" : "\($0 - 1)");", count: 10) + "\">"
+          }
           .joined() + "]><l>&a9;</l>"),
       bytes(
         "<!DOCTYPE q [<!ENTITY a \"" + String(repeating: "x", count: 100_000) + "\">]><q>"
@@ -82,7 +86,8 @@ struct XMLTests {
       ("", .malformed), ("text", .malformed), ("<a>", .malformed), ("<a></b>", .malformed), ("<a/><b/>", .malformed),
       ("<a>&nbsp;</a>", .malformed), ("<a>&#0;</a>", .malformed), ("<a x='1' x='2'/>", .malformed),
       ("<p:a/>", .malformed), ("<a>\u{1}</a>", .malformed),
-      ("<?xml version='1.0' encoding='UTF-7'?><a/>", .encoding), ("<?xml version='1.0' encoding='UTF-16'?><a/>", .encoding),
+      ("<?xml version='1.0' encoding='UTF-7'?><a/>", .encoding),
+      ("<?xml version='1.0' encoding='UTF-16'?><a/>", .encoding),
     ]
     for (text, kind) in cases {
       #expect("\(text)") { try XMLElement(parsing: Self.bytes(text)) } throws: { ($0 as? XMLError)?.kind == kind }
@@ -116,7 +121,9 @@ struct XMLTests {
     var small = XMLLimits()
     small.bytes = 1000
     small.tokenBytes = 100
-    #expect { try XMLElement(parsing: Self.bytes("<a>\(String(repeating: "x", count: 1000))</a>"), limits: small) } throws: {
+    #expect {
+      try XMLElement(parsing: Self.bytes("<a>\(String(repeating: "x", count: 1000))</a>"), limits: small)
+    } throws: {
       ($0 as? XMLError)?.kind == .tooLarge
     }
     let reader = XMLReader(limits: small)

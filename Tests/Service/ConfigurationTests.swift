@@ -88,10 +88,10 @@ struct ConfigurationTests {
     let links = try load(Self.full, files: ["sf-secret": "hush"]).links
     #expect(links.map(\.name) == [LinkName("accounts"), LinkName("customers")])
     #expect(links[0].table == EndpointName(system: "shop", name: "public.accounts"))
-    #expect(links[0].direction.directions == [.pull] && links[0].pullInterval == .seconds(30))
+    #expect(links[0].direction.directions == [.pull] && links[0].pull == .every(.seconds(30)))
     #expect(links[1].object == EndpointName(system: "crm", name: "Contact"))
     #expect(links[1].direction == .both && links[1].key == ["email"] && links[1].idColumn == "crm_id")
-    #expect(links[1].pullInterval == LinkSettings.usualPullInterval)
+    #expect(links[1].pull == LinkSettings.usualPull)
     #expect(
       links[1].mapping.fields == [
         MappedField(local: "email", remote: "Email"), MappedField(local: "name", remote: "LastName"),
@@ -159,8 +159,8 @@ struct ConfigurationTests {
     #expect(shop["items"] == items)
     #expect(shop["notes"]?.key == ["a", "b"] && shop["notes"]?.use.writes == .columns(["id"]))
     let local = read.polling(of: read.databases[1])
-    #expect(local.keys.sorted() == ["people"] && local["people"]?.every == .seconds(60))
-    #expect(read.fallback(of: read.databases[1])["others"]?.every == PollSettings.usualEveryWhole)
+    #expect(local.keys.sorted() == ["people"] && local["people"]?.every == .every(.seconds(60)))
+    #expect(read.fallback(of: read.databases[1])["others"]?.every == .every(PollSettings.usualEveryWhole))
   }
 
   @Test func `what is left out has a safe value`() throws {
@@ -182,7 +182,7 @@ struct ConfigurationTests {
       """)
     #expect(read.log.hasSuffix("/a.db"))
     #expect(read.retention == RetentionSettings(keep: .seconds(3 * 86_400), maxBytes: 10_000_000_000))
-    #expect(read.links.first?.verification?.every == .seconds(86_400))
+    #expect(read.links.first?.verification?.schedule == .every(.seconds(86_400)))
     #expect(read.links.first?.verification?.sample == 10_000)
     #expect(try load("databases: {}\nconnectors: {}\nlinks: {}").retention == RetentionSettings())
   }

@@ -27,15 +27,15 @@ package struct Connector: Sendable {
   }
 
   /// The object as an endpoint, both source and target.
-  /// - Parameter pollEvery: how often it is looked for changes when nothing says that something changed.
+  /// - Parameter pull: when it is looked for changes while nothing says that something changed.
   /// - Throws: `Failure` if the application has no such object.
-  package func object(_ object: String, pollEvery: Duration) throws(Failure) -> any RemoteObject {
+  package func object(_ object: String, pull: Schedule) throws(Failure) -> any RemoteObject {
     let known = application.objects
     guard object != "*", known.contains(object) || known.contains("*") else {
       throw Failure(
         code: "connector.object",
         message: "\(name) has no object '\(object)'; it has \(known.sorted().joined(separator: ", "))")
     }
-    return try application.object(EndpointName(system: name, name: object), pollEvery: pollEvery)
+    return try application.object(EndpointName(system: name, name: object), pull: pull)
   }
 }

@@ -20,7 +20,7 @@ protocol Engine: Sendable {
 }
 
 /// The engines there are.
-let engines: [any Engine.Type] = [RESTEngine.self]
+let engines: [any Engine.Type] = [RESTEngine.self, FilesEngine.self, WebhooksEngine.self]
 
 /// One application as one connector reaches it.
 protocol Application: Sendable {
@@ -28,9 +28,9 @@ protocol Application: Sendable {
   var objects: [String] { get }
 
   /// An object as an endpoint.
-  /// - Parameter pollEvery: how often to look for changes when nothing says that there are some.
+  /// - Parameter pull: when to look for changes while nothing says that there are some.
   /// - Throws: `Failure` where there is no such object.
-  func object(_ name: EndpointName, pollEvery: Duration) throws(Failure) -> any RemoteObject
+  func object(_ name: EndpointName, pull: Schedule) throws(Failure) -> any RemoteObject
 }
 
 /// What a connector's configuration says to any engine.
@@ -47,10 +47,20 @@ struct Connection: Sendable {
 }
 
 /// One object of an application as an endpoint, whatever engine made it.
-package protocol RemoteObject: ChangeSource, ChangeTarget {
+package protocol RemoteObject: ChangeTarget {
   var endpoint: EndpointName { get }
   /// What can be written; empty where the object is only read, so that a link that pushes to it is refused.
   var actions: Set<Write.Action> { get }
+  /// How its changes are found; nil where it has none to tell, so that a link that pulls from it is refused.
+  var changes: ObjectChanges? { get }
   /// Looks for changes now instead of at the next turn: something says that there are some. Any number of calls are one.
   func wake()
+}
+
+/// How the changes of an object are found.
+package enum ObjectChanges: Sendable {
+  /// It tells them itself.
+  case told(any ChangeSource)
+  /// By comparing all that it holds with what was told before.
+  case compared(any PolledTable, PollSettings)
 }

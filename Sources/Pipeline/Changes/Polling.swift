@@ -8,8 +8,8 @@ package struct PollSettings: Hashable, Sendable {
   package var key: [String]
   /// For how long after a place was read the rows before it may still appear.
   package var overlap: Duration
-  /// From the beginning of one round to that of the next.
-  package var every: Duration
+  /// When rounds begin.
+  package var every: Schedule
   /// From the beginning of one sweep to that of the next. Without a cursor each round is a sweep.
   package var sweep: Duration
   /// The share of a table's known rows that one sweep may find gone without asking; 1: all of them.
@@ -23,7 +23,7 @@ package struct PollSettings: Hashable, Sendable {
     self.cursor = cursor
     self.key = key
     self.overlap = overlap
-    self.every = every ?? (cursor == nil ? Self.usualEveryWhole : Self.usualEvery)
+    self.every = .every(every ?? (cursor == nil ? Self.usualEveryWhole : Self.usualEvery))
     self.sweep = sweep
     self.deletes = deletes
   }
@@ -119,7 +119,7 @@ package struct PolledPage: Sendable {
   }
 }
 
-/// A table or view as polling reads it. Each call is one short read of its own; later calls see later states.
+/// A table or view, or anything else that has rows, as polling reads it. Each call is one short read of its own; later calls see later states.
 ///
 /// All of them throw `Failure` or `EndUnavailable` for what the database says.
 package protocol PolledTable: Sendable {
@@ -145,6 +145,18 @@ package protocol PolledTable: Sendable {
 
   /// Those of `keys` that have no row that may be told.
   func gone(among keys: [RecordKey]) async throws -> (keys: Set<RecordKey>, stamp: Stamp, readAt: Timestamp)
+
+  /// A word for all that the table holds now: another word after any change. Nil where only reading it tells.
+  /// - Parameter known: the word for what was told last; the answer is that word where nothing changed since.
+  func version(since known: String?) async throws -> String?
+
+  /// Whether somebody has asked for a look now, since the last call.
+  func takeWake() -> Bool
+}
+
+extension PolledTable {
+  package func version(since known: String?) async throws -> String? { nil }
+  package func takeWake() -> Bool { false }
 }
 
 /// 128 bits that stand for the content of a row.

@@ -42,7 +42,8 @@ struct Instant: Hashable {
       fraction = "." + padded(microseconds, 6)
       while fraction.last == "0" { fraction.removeLast() }
     }
-    return "\(padded(Int64(date.year), 4))-\(padded(Int64(date.month), 2))-\(padded(Int64(date.day), 2))T\(clock)\(fraction)Z"
+    return
+      "\(padded(Int64(date.year), 4))-\(padded(Int64(date.month), 2))-\(padded(Int64(date.day), 2))T\(clock)\(fraction)Z"
   }
 
   private func padded(_ number: Int64, _ width: Int) -> String {

@@ -14,6 +14,7 @@ extension PollState {
     roundAt = json["round_at"].flatMap(Timestamp.init(json:))
     sweep = json["sweep"]?.objectValue.flatMap(Sweep.init(json:))
     sweptAt = json["swept_at"].flatMap(Timestamp.init(json:))
+    version = json["version"]?.stringValue
     late = json["late"]?.objectValue.flatMap(Wait.init(json:))
     owesSweep = json["owes_sweep"]?.boolValue ?? false
     isSweepNext = json["sweep_next"]?.boolValue ?? false
@@ -28,6 +29,7 @@ extension PollState {
     json["round_at"] = roundAt?.json
     json["sweep"] = sweep.map { .object($0.json) }
     json["swept_at"] = sweptAt?.json
+    json["version"] = version.map { .string($0) }
     json["late"] = late.map { .object($0.json) }
     if owesSweep { json["owes_sweep"] = true }
     if isSweepNext { json["sweep_next"] = true }
@@ -91,6 +93,7 @@ extension PollState.Sweep {
     gone = json["gone"]?.integerValue.map { Int($0) } ?? 0
     heldAt = json["held_at"].flatMap(Timestamp.init(json:))
     confirmed = json["confirmed"]?.integerValue.map { Int($0) } ?? 0
+    version = json["version"]?.stringValue
   }
 
   fileprivate var json: JSONObject {
@@ -107,6 +110,7 @@ extension PollState.Sweep {
       json[name] = .integer(count)
     }
     json["held_at"] = heldAt?.json
+    json["version"] = version.map { .string($0) }
     return json
   }
 }

@@ -71,6 +71,8 @@ struct PollState: Hashable, Sendable {
     var heldAt: Timestamp?
     /// So many may be gone.
     var confirmed = 0
+    /// The word for what the table held when it began, where there is one.
+    var version: String?
   }
 
   enum Step: Hashable, Sendable {
@@ -104,6 +106,8 @@ struct PollState: Hashable, Sendable {
   var sweep: Sweep?
   /// When the last sweep that came to its end began; nil: there was none, so what it finds is no news but the beginning.
   var sweptAt: Timestamp?
+  /// The word for what the last sweep that came to its end found.
+  var version: String?
   /// The first mark was taken without waiting: a sweep that begins when this is over finds what came late.
   var late: Wait?
   /// A sweep is due whatever the time.
@@ -129,12 +133,13 @@ extension PollState {
   }
 
   private func untilRound(_ now: Timestamp, _ settings: PollSettings) -> Duration? {
-    cursor == nil ? nil : Self.left(of: settings.every, since: roundAt, at: now)
+    cursor == nil ? nil : roundAt.map { settings.every.wait(since: $0, at: now) } ?? .zero
   }
 
   private func untilSweep(_ now: Timestamp, _ settings: PollSettings) -> Duration {
     if sweep != nil || owesSweep { return .zero }
-    return Self.left(of: cursor == nil ? settings.every : settings.sweep, since: sweptAt, at: now)
+    guard let sweptAt else { return .zero }
+    return (cursor == nil ? settings.every : .every(settings.sweep)).wait(since: sweptAt, at: now)
   }
 
   /// Zero where the time has come, and where the clock was set back behind the last time.
@@ -179,6 +184,14 @@ extension PollState {
       self.candidate = nil
     }
     if candidate == nil, round.last != mark { candidate = Candidate(mark: round.last, wait: Wait(at: round.at)) }
+  }
+
+  /// The table holds what the last sweep found: one that would begin now is over.
+  mutating func skipSweep(at now: Timestamp) {
+    isSweepNext = false
+    owesSweep = false
+    sweep = nil
+    sweptAt = now
   }
 
   /// A chunk of the sweep was read; the first one begins it.
@@ -247,6 +260,7 @@ extension PollState {
       sweep?.phase = .keys(last)
     } else {
       sweptAt = sweep?.at
+      version = sweep?.version
       sweep = nil
     }
   }

@@ -56,7 +56,7 @@ package actor TablePoller: ChangeSource {
       case .rest(let rest):
         let left = deadline - .now
         try await Task.sleep(for: max(.zero, min(rest, left)))
-        if left <= rest { return batch(state, epoch) }
+        if table.takeWake() { state.owesSweep = true } else if left <= rest { return batch(state, epoch) }
       }
     }
   }
@@ -133,10 +133,17 @@ package actor TablePoller: ChangeSource {
       return batch(state, epoch, found, completeAsOf: state.round == nil ? at.flatMap(forgetBeginning) : nil)
     case .rows(let key):
       let now = state.sweep == nil ? noteBeginning() : .now
+      // A walk from the beginning may be one that began before: its version is that of what it is going to read.
+      let version = key == nil ? try await table.version(since: state.version) : state.sweep?.version
+      if key == nil, let version, version == state.version, state.sweptAt != nil, settings.cursor == nil {
+        state.skipSweep(at: now)
+        return batch(state, epoch, completeAsOf: forgetBeginning(now))
+      }
       let page = try await table.rows(after: key, limit: Self.pageRows)
       try requireDistinct(page)
       let found = try await compare(page, isBeginning: state.sweptAt == nil)
       state.read(sweep: page, known: page.isLast ? try await seen.seenCount(of: name) : 0, settings, at: now)
+      state.sweep?.version = version
       sweepsAgain = .now + (.now - start)
       return batch(state, epoch, found)
     case .keys(let key):

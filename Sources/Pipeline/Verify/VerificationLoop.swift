@@ -10,10 +10,10 @@ package struct VerificationLoop: Service {
   package struct Schedule: Sendable {
     let link: LinkName
     let verification: Verification
-    let every: Duration
+    let every: Changes.Schedule
     let sample: Int?
 
-    package init(link: LinkName, verification: Verification, every: Duration, sample: Int?) {
+    package init(link: LinkName, verification: Verification, every: Changes.Schedule, sample: Int?) {
       self.link = link
       self.verification = verification
       self.every = every
@@ -64,7 +64,7 @@ package struct VerificationLoop: Service {
     guard !backfills.contains(where: \.state.isActive) else { return }
     if let last = try await log.verification(of: schedule.link) {
       telemetry.verifiedDifferences(link: schedule.link).set(Double(last.differences))
-      guard Timestamp.now.seconds(since: last.endedAt) >= schedule.every / .seconds(1) else { return }
+      guard schedule.every.wait(since: last.endedAt) == .zero else { return }
     }
     var told = 0
     let scope = schedule.sample.map { Verification.Scope.sample($0) } ?? .everything

@@ -25,7 +25,7 @@ package struct FileReader: ~Copyable {
   /// The next bytes, at most `count`; none at the end.
   package func read(_ count: Int) throws(FileError) -> [UInt8] {
     var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       var got = -1
       repeat { got = unsafe Glibc.read(descriptor, buffer.baseAddress, count) } while got < 0 && errno == EINTR
       if got < 0 { failure = errno }

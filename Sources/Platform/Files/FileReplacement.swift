@@ -16,13 +16,11 @@ package struct FileReplacement: ~Copyable {
   ///   - path: a symbolic link stays, and what it leads to is replaced.
   ///   - former: the state of the file that the new content was made from.
   package init(of path: String, from former: FileSignature?) throws(FileError) {
-    self.path = unsafe realpath(path, nil).map { resolved in
-      defer { unsafe free(resolved) }
-      return unsafe String(cString: resolved)
-    } ?? path
-    let slash = self.path.lastIndex(of: "/").map { self.path.index(after: $0) } ?? self.path.startIndex
+    let path = Self.resolved(path)
+    let name = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    self.path = path
     // Always the same name: what a crash left behind is gone with the next replacement.
-    draft = self.path[..<slash] + "." + self.path[slash...] + ".tidemark"
+    draft = path[..<name] + "." + path[name...] + ".tidemark"
     self.former = former
     unsafe unlink(draft)
     descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
@@ -32,6 +30,12 @@ package struct FileReplacement: ~Copyable {
       _ = fchown(descriptor, former.owner, former.group)
       fchmod(descriptor, former.mode)
     }
+  }
+
+  private static func resolved(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
   }
 
   deinit {

@@ -10,8 +10,7 @@ import Glibc
   /// - Parameter encoding: a name that iconv(3) knows, such as `windows-1252`. Nil for any other.
   package init?(encoding: String) {
     guard encoding.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F }),
-      let converter = unsafe iconv_open("UTF-8", encoding),
-      unsafe converter != unsafe iconv_t(bitPattern: -1)
+      let converter = unsafe iconv_open("UTF-8", encoding), unsafe converter != iconv_t(bitPattern: -1)
     else { return nil }
     unsafe self.converter = unsafe converter
   }
@@ -33,11 +32,12 @@ import Glibc
           var from = unsafe source.baseAddress.map { start in
             unsafe (start + (source.count - left)).assumingMemoryBound(to: CChar.self)
           }
-          var to = unsafe target.baseAddress
+          var to = target.baseAddress
           return unsafe iconv(converter, &from, &left, &to, &free)
         }
       }
       output.append(contentsOf: room[..<(room.count - free)].map { UInt8(bitPattern: $0) })
+      // (size_t)-1
       guard code == .max else { break }
       if errno == E2BIG { continue }
       guard errno == EINVAL, !isLast else { throw TextError() }

@@ -33,7 +33,7 @@ package struct RetentionSettings: Sendable, Hashable {
 
 /// How often a link's sides are compared by the service itself.
 package struct VerificationSettings: Sendable, Hashable {
-  package var every: Duration
+  package var schedule: Schedule
   /// So many records, chosen at random; nil: all.
   package var sample: Int?
 }
@@ -154,8 +154,8 @@ package struct LinkSettings: Sendable {
   /// The column that receives the id of the object's record; no linked field.
   package let idColumn: String?
   package let conflict: ConflictPolicy
-  /// How long after one pull the next one starts.
-  package let pullInterval: Duration
+  /// When the object is pulled.
+  package let pull: Schedule
   /// Nil: only when somebody asks.
   package let verification: VerificationSettings?
   /// Where its name, its table and its object are written.
@@ -164,5 +164,5 @@ package struct LinkSettings: Sendable {
   package let objectPlace: Place
 
   /// Twelve requests an hour leave nearly all of a daily quota to people; webhooks or `pull.every` make it faster.
-  package static let usualPullInterval = Duration.seconds(300)
+  package static let usualPull = Schedule.every(.seconds(300))
 }

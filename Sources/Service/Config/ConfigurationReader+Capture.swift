@@ -59,12 +59,13 @@ extension ConfigurationReader {
     let overlap = cursorOnly(reader["overlap"], cursor, in: .zero ... .days(1))
     let deletes = reader["deletes"].flatMap(share)
     let sweep = cursorOnly(reader["sweep"], cursor, in: .seconds(1) ... .days(30))
-    return PollSettings(
+    var settings = PollSettings(
       cursor: cursor, key: key ?? usual?.key ?? [],
-      overlap: overlap ?? usual?.overlap ?? PollSettings.usualOverlap,
-      every: every ?? (usual.map { ($0.cursor == nil) == (cursor == nil) } == true ? usual?.every : nil),
+      overlap: overlap ?? usual?.overlap ?? PollSettings.usualOverlap, every: every,
       sweep: sweep ?? usual?.sweep ?? PollSettings.usualSweep,
       deletes: deletes ?? usual?.deletes ?? PollSettings.usualDeletes)
+    if every == nil, let usual, (usual.cursor == nil) == (cursor == nil) { settings.every = usual.every }
+    return settings
   }
 
   /// `20%`

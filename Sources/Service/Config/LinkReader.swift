@@ -37,7 +37,7 @@ struct LinkReader {
       refuseSharedTargets(linked)
       let idColumn = idColumn(reader["id_column"], linked)
       let conflict = conflict(reader["conflict"], direction, linked)
-      let interval = pullInterval(reader["pull"], direction)
+      let pull = pull(reader["pull"], direction)
       let verification = reader["verify"].flatMap { self.verification($0) }
 
       let local = endpoint(table, "database.table", "database", ends.databases, others: ends.connectors)
@@ -45,7 +45,7 @@ struct LinkReader {
       guard let written = name.string(), let table, let local, let object, let remote, let direction else { return nil }
       let settings = LinkSettings(
         name: LinkName(written), table: local, object: remote, direction: direction, key: key.columns,
-        mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict, pullInterval: interval,
+        mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict, pull: pull,
         verification: verification, place: name.place, tablePlace: table.place, objectPlace: object.place)
       return ReadLink(name: name, settings: settings, references: linked.compactMap(\.reference))
     }
@@ -78,19 +78,23 @@ struct LinkReader {
     return column
   }
 
-  private func pullInterval(_ value: YAMLValue?, _ direction: LinkDirection?) -> Duration {
+  private func pull(_ value: YAMLValue?, _ direction: LinkDirection?) -> Schedule {
     if direction == .push { value?.report("config.pull", "a link with direction: push does not pull") }
-    let every = value?.mapping { $0.required("every")?.duration(in: .seconds(1) ... .days(7)) }
-    return every ?? LinkSettings.usualPullInterval
+    return value?.schedule(every: .seconds(1) ... .days(7)) ?? LinkSettings.usualPull
   }
 
   private func verification(_ value: YAMLValue) -> VerificationSettings? {
-    value.mapping { reader in
-      let every = reader.required("every", hint: "for example verify: { every: 1d, sample: 10000 }")
+    guard case .mapping = value.node.content else {
+      return value.schedule(every: Self.verifications).map { VerificationSettings(schedule: $0) }
+    }
+    return value.mapping { reader in
+      let schedule = reader.schedule(every: Self.verifications)
       let sample = reader["sample"]?.integer(in: 1...10_000_000)
-      return every?.duration(in: .seconds(10) ... .days(365)).map { VerificationSettings(every: $0, sample: sample) }
+      return schedule.map { VerificationSettings(schedule: $0, sample: sample) }
     }
   }
+
+  private static let verifications = Duration.seconds(10) ... .days(365)
 
   /// Who wins, as the configuration calls the sides of a link.
   private enum Winner: String, CaseIterable {

@@ -68,6 +68,13 @@ package struct Assembly: Sendable {
     }
   }
 
+  /// The pulled objects whose changes are found by comparing all they hold.
+  var comparedObjects: [EndpointName] {
+    configuration.pulledObjects.filter { name in
+      if case .compared? = objects[name]?.changes { true } else { false }
+    }.sorted { $0.description < $1.description }
+  }
+
   /// The captured tables that are polled: each is a source of its own.
   var polledTables: [EndpointName] {
     configuration.databases.flatMap { database in
@@ -89,9 +96,9 @@ package struct Assembly: Sendable {
     for connector in configuration.connectors {
       let api = try connector.make(client)
       for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
-        let every =
-          configuration.links.filter { $0.object == link.object }.map(\.pullInterval).min() ?? link.pullInterval
-        objects[link.object] = try api.object(link.object.name, pollEvery: every)
+        let pulls = configuration.links.filter { $0.object == link.object && $0.direction != .push }.map(\.pull)
+        let pull = pulls.count > 1 ? Schedule.first(pulls) : pulls.first ?? link.pull
+        objects[link.object] = try api.object(link.object.name, pull: pull)
       }
     }
     return objects
@@ -139,6 +146,10 @@ extension Configuration {
 extension LinkSettings {
   /// What stands in the way of this link at its object.
   func finding(for object: any RemoteObject) -> Finding? {
+    if direction != .push, object.changes == nil {
+      return Finding(
+        .error, "\(self.object)", "it can only be written", remedy: "\(objectPlace): add `direction: push` to the link")
+    }
     guard direction != .pull, object.actions.isEmpty else { return nil }
     return Finding(
       .error, "\(self.object)", "it can only be read", remedy: "\(objectPlace): add `direction: pull` to the link")

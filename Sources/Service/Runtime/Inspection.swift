@@ -58,9 +58,9 @@ package struct Inspection: Sendable {
       let api = try connector.make(HTTPClient())
       for link in configuration.links where link.object.system == connector.name {
         do {
-          let object = try api.object(link.object.name, pollEvery: link.pullInterval)
+          let object = try api.object(link.object.name, pull: link.pull)
           if let finding = link.finding(for: object) { findings.append(finding) }
-          _ = try await object.chunk(from: nil, limit: 1)
+          if object.changes != nil { _ = try await object.chunk(from: nil, limit: 1) }
         } catch {
           let address = connector.url.map { ": \(connector.name) is at \($0)" } ?? ""
           findings.append(Finding(.error, "\(link.object)", "\(error)", remedy: "\(link.objectPlace)\(address)"))

@@ -63,8 +63,9 @@ package struct ReplicationService: Sendable {
   /// A table that was captured in another way before has records whose deletion nobody saw. One that is not polled any
   /// more may have changed between its last round and its attachment.
   private func preparePolling() async throws {
-    let polled = assembly.polledTables
-    for source in try await log.seenSources() where !polled.contains(where: { SourceName(of: $0) == source }) {
+    let (polled, compared) = (assembly.polledTables, assembly.comparedObjects)
+    let known = Set((polled + compared).map { SourceName(of: $0) })
+    for source in try await log.seenSources() where !known.contains(source) {
       for link in assembly.configuration.links where SourceName(of: link.table) == source && link.direction != .pull {
         try await log.requestBackfill(
           of: link.name, .local, reason: "\(source) is not polled any more", options: BackfillOptions(findsGone: true))
@@ -74,11 +75,20 @@ package struct ReplicationService: Sendable {
     for table in polled where try await log.captureWatermark(of: SourceName(of: table)) == nil {
       try await rememberRecords(of: table)
     }
+    for object in compared where try await log.captureWatermark(of: SourceName(of: object)) == nil {
+      try await rememberRecords(of: object)
+    }
   }
 
-  private func rememberRecords(of table: EndpointName) async throws {
-    let links = assembly.configuration.links.filter { $0.table == table && $0.direction != .pull }.map(\.name)
-    try await log.rememberRecords(of: links, .local, as: SourceName(of: table))
+  /// - Parameter end: a polled table, or an object whose changes are found by comparing.
+  private func rememberRecords(of end: EndpointName) async throws {
+    let links = assembly.configuration.links
+    let (pushed, pulled) = (
+      links.filter { $0.table == end && $0.direction != .pull },
+      links.filter { $0.object == end && $0.direction != .push }
+    )
+    try await log.rememberRecords(of: pushed.map(\.name), .local, as: SourceName(of: end))
+    try await log.rememberRecords(of: pulled.map(\.name), .remote, as: SourceName(of: end))
   }
 
   private func captures() -> [any Service] {
@@ -94,7 +104,13 @@ package struct ReplicationService: Sendable {
       }
       return TablePoller(database.polledTable(table.name), settings, seen: log)
     }
-    let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { assembly.objects[$0] }
+    let objects: [any ChangeSource] = configuration.pulledObjects.compactMap { name in
+      switch assembly.objects[name]?.changes {
+      case .told(let source)?: source
+      case .compared(let rows, let settings)?: TablePoller(rows, settings, seen: log)
+      case nil: nil
+      }
+    }
     return (databases + pollers + objects).map { source in
       CaptureLoop(source, into: log, telemetry: telemetry, logger: logger, progress: progress) { gap in
         try await heal(gap)
@@ -102,10 +118,12 @@ package struct ReplicationService: Sendable {
     }
   }
 
-  /// What capture did not see is read again: every table of the source that a link pushes. A polled table is swept anyway.
+  /// What capture did not see is read again: every table of the source that a link pushes. What is compared as a whole
+  /// is so anyway.
   private func heal(_ gap: CaptureGap) async throws {
-    if let table = assembly.polledTables.first(where: { SourceName(of: $0) == gap.source }) {
-      return try await rememberRecords(of: table)
+    let compared = assembly.polledTables + assembly.comparedObjects
+    if let end = compared.first(where: { SourceName(of: $0) == gap.source }) {
+      return try await rememberRecords(of: end)
     }
     for link in assembly.configuration.links where link.table.system == gap.source.description {
       guard link.direction != .pull, gap.endpoints?.contains(link.table) ?? true else { continue }
@@ -155,7 +173,7 @@ package struct ReplicationService: Sendable {
       let verification = Verification(
         link, directions: assembly.directions(of: link.name), log: log, witness: watch.witness(of: link))
       return VerificationLoop.Schedule(
-        link: link.name, verification: verification, every: settings.every, sample: settings.sample)
+        link: link.name, verification: verification, every: settings.schedule, sample: settings.sample)
     }
     return VerificationLoop(schedules, log: log, telemetry: telemetry, logger: logger)
   }

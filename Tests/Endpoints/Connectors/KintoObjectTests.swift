@@ -14,7 +14,7 @@ private let kinto = ProcessInfo.processInfo.environment["TIDEMARK_TEST_KINTO"]
     let connector = try Connector(
       name: "kinto", manifest: try Manifest.named("kinto"), url: kinto,
       auth: ["username": "sync", "password": "s3cret"], client: HTTPClient())
-    return try connector.object("contacts", pollEvery: .zero)
+    return try connector.object("contacts", pull: .every(.zero))
   }
 
   private func all(_ object: any RemoteObject, after start: Position?) async throws -> ([Change], Position) {

@@ -20,7 +20,7 @@ import Testing
     let connector = try Connector(
       name: "crm", manifest: try Manifest.named("sandbox"), url: "http://127.0.0.1:\(port)", auth: ["token": "t"],
       client: HTTPClient())
-    try await body(try connector.object("contacts", pollEvery: .zero))
+    try await body(try connector.object("contacts", pull: .every(.zero)))
   }
 
   private func write(

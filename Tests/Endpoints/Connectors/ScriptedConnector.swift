@@ -48,11 +48,19 @@ struct ScriptedConnector {
     let connector = try Connector(
       name: "app", manifest: manifest, url: server.url + base, auth: ["token": ScriptedConnector.secret],
       client: HTTPClient())
-    object = try connector.object("items", pollEvery: every)
+    object = try connector.object("items", pull: .every(every))
   }
 
   /// One write and its outcome.
   func apply(_ write: Write) async -> Outcome? { await object.apply([write]).first }
+}
+
+extension RemoteObject {
+  /// As capture asks an object that tells its changes itself.
+  func next(after position: Position?) async throws -> ChangeBatch {
+    guard case .told(let source)? = changes else { throw NotReached(description: "\(endpoint) tells no changes") }
+    return try await source.next(after: position)
+  }
 }
 
 extension String {

@@ -16,16 +16,18 @@ struct PollMemory {
   private(set) var due: ContinuousClock.Instant?
 
   /// Forgets everything if `position` is not where the last batch ended.
-  mutating func resume(_ position: Position?) {
+  /// - Parameter due: when to list next if it does; nil: at once.
+  mutating func resume(_ position: Position?, due: @autoclosure () -> ContinuousClock.Instant?) {
     guard !isStarted || position != through else { return }
     self = PollMemory()
     through = position
     isStarted = true
+    self.due = due()
   }
 
-  mutating func begin(at now: ContinuousClock.Instant, every: Duration) {
+  mutating func begin(at now: ContinuousClock.Instant, due: ContinuousClock.Instant) {
     began = now
-    due = now + every
+    self.due = due
     current = [:]
   }
 

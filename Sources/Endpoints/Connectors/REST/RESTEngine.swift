@@ -35,10 +35,10 @@ struct RESTApplication: Application {
 
   var objects: [String] { Array(rules.objects.keys) }
 
-  func object(_ name: EndpointName, pollEvery: Duration) throws(Failure) -> any RemoteObject {
+  func object(_ name: EndpointName, pull: Schedule) throws(Failure) -> any RemoteObject {
     guard let object = rules.rules(for: name.name) else {
       throw Failure(code: "connector.object", message: "there is no object '\(name)'")
     }
-    return RESTObject(name, rules: object, errors: rules.errors, pollEvery: pollEvery, api: api)
+    return RESTObject(name, rules: object, errors: rules.errors, pull: pull, api: api)
   }
 }

@@ -11,11 +11,10 @@ extension RESTObject {
   /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `EndUnavailable`
   ///   if the application does not answer, `Failure` if it refuses the request itself.
   func next(after position: Position?) async throws -> ChangeBatch {
-    let place = try place(position)
-    poll.withLock { $0.resume(position) }
+    var place = try place(position)
+    poll.withLock { $0.resume(position, due: firstTurn(place)) }
     if let pause = try await pause(position, place) { return pause }
-    let clock = ContinuousClock.now
-    if place.page == nil { poll.withLock { $0.begin(at: clock, every: pollEvery) } }
+    if place.page == nil { begin(&place) }
     let stamp = stamps.now()
     do {
       let page = try await listing.page(since: place.cursor, at: place.page?.next)
@@ -26,6 +25,18 @@ extension RESTObject {
       if place.page == nil { poll.withLock { $0.abandon() } }
       throw error
     }
+  }
+
+  private func begin(_ place: inout ListingPlace) {
+    let (clock, now) = (ContinuousClock.now, Timestamp.now)
+    poll.withLock { $0.begin(at: clock, due: clock + pull.wait(since: now, at: now)) }
+    if pull.isByCalendar { place.listedAt = now }
+  }
+
+  /// When to list after a start; nil: at once. What goes by the calendar is not done again because of a restart.
+  private func firstTurn(_ place: ListingPlace) -> ContinuousClock.Instant? {
+    guard pull.isByCalendar, let last = place.listedAt else { return nil }
+    return .now + pull.wait(since: last)
   }
 
   /// What a refused page means: the listing starts again, cannot go on, or is asked for later.
@@ -85,6 +96,7 @@ extension RESTObject {
   private func restart(_ place: ListingPlace) -> ChangeBatch {
     var again = place
     again.page = nil
+    again.listedAt = nil
     let through = Position(epoch: epoch, place: again.text)
     poll.withLock { memory in
       memory.abandon()

@@ -5,12 +5,12 @@ import Synchronization
 /// One object of a REST API as an endpoint.
 ///
 /// Nothing is ever sent twice by decision of this type: what failed is reported, and the caller decides.
-final class RESTObject: RemoteObject {
+final class RESTObject: RemoteObject, ChangeSource {
   let endpoint: EndpointName
   let name: SourceName
   let rules: ObjectRules
   let errors: ErrorRules
-  let pollEvery: Duration
+  let pull: Schedule
   let api: API
   let listing: Listing
   let stamps = StampClock()
@@ -18,13 +18,13 @@ final class RESTObject: RemoteObject {
   let poll = Mutex(PollMemory())
 
   init(
-    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, pollEvery: Duration, api: API
+    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, pull: Schedule, api: API
   ) {
     self.endpoint = endpoint
     name = SourceName(endpoint.description)
     self.rules = rules
     self.errors = errors
-    self.pollEvery = pollEvery
+    self.pull = pull
     self.api = api
     listing = Listing(object: endpoint, rules: rules.list, api: api)
   }
@@ -34,6 +34,8 @@ final class RESTObject: RemoteObject {
     let known = [(Write.Action.create, rules.create), (.update, rules.update), (.delete, rules.delete)]
     return Set(known.filter { $0.1 != nil }.map(\.0))
   }
+
+  var changes: ObjectChanges? { .told(self) }
 
   func wake() { bell.ring() }
 

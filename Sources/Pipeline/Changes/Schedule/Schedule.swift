@@ -51,7 +51,8 @@ package enum Schedule: Hashable, Sendable {
     case (_, 5): self = try Self.cron(words, zone)
     default:
       throw ScheduleError(
-        "\"\(text)\" is no schedule", hint: "hourly, \"daily 02:00\", \"weekly mon 02:00\", or a cron line of five fields")
+        "\"\(text)\" is no schedule",
+        hint: "hourly, \"daily 02:00\", \"weekly mon 02:00\", or a cron line of five fields")
     }
   }
 

@@ -1,3 +1,4 @@
+import Changes
 import JSON
 
 /// What a position of an object says: where the next listing starts, and how far the one under way has come.
@@ -6,6 +7,8 @@ struct ListingPlace: Hashable {
   var cursor: JSONValue?
   /// Grows with every batch that held changes, so that no two such batches end at the same position.
   var batch: Int64 = 0
+  /// When the last listing began, where that is by the calendar.
+  var listedAt: Timestamp?
   /// Nil between listings.
   var page: PageMark?
 
@@ -18,6 +21,7 @@ struct ListingPlace: Hashable {
   var text: String {
     var object: JSONObject = ["batch": .integer(batch)]
     object["cursor"] = cursor
+    object["listed_at"] = listedAt.map { .integer($0.microseconds) }
     object["high"] = page?.high
     switch page?.next {
     case .url(let url)?: object["url"] = .string(url)
@@ -37,6 +41,7 @@ struct ListingPlace: Hashable {
     }
     self.batch = batch
     cursor = object["cursor"]
+    listedAt = object["listed_at"]?.integerValue.map { Timestamp(microseconds: $0) }
     let next: NextPage? =
       if let url = object["url"]?.stringValue {
         .url(url)
