@@ -16,7 +16,9 @@ package actor ODBCConnection {
   ///   - connectionString: as for `SQLDriverConnect`: `DSN=…` or `Driver={…};Server=…`, with its secrets. Kept by nobody.
   ///   - text: how the driver takes text; nil: as is known of it.
   ///   - timeout: for connecting, and for each statement where the driver can end one.
-  package init(connectionString: String, text: ODBCText? = nil, timeout: Duration = .seconds(60)) async throws(ODBCError) {
+  package init(connectionString: String, text: ODBCText? = nil, timeout: Duration = .seconds(60))
+    async throws(ODBCError)
+  {
     session = try ODBCSession(connectionString: connectionString, text: text, timeout: timeout)
     facts = session.facts
   }

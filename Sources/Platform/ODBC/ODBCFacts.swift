@@ -56,7 +56,8 @@ package struct ODBCFacts: Hashable, Sendable {
   private static func number(_ info: Int32, _ connection: ODBCHandle) throws(ODBCError) -> UInt32 {
     var number: SQLUINTEGER = 0
     try connection.check(
-      unsafe SQLGetInfo(connection.pointer, SQLUSMALLINT(info), &number, SQLSMALLINT(MemoryLayout<SQLUINTEGER>.size), nil),
+      unsafe SQLGetInfo(
+        connection.pointer, SQLUSMALLINT(info), &number, SQLSMALLINT(MemoryLayout<SQLUINTEGER>.size), nil),
       "connect")
     return number
   }

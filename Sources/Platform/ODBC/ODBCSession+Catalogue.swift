@@ -20,7 +20,8 @@ package struct ODBCColumn: Hashable, Sendable {
 
 extension ODBCSession {
   /// Tables and views. A name that is given is a pattern of LIKE to the driver, so more may come than were meant.
-  package func tables(catalogue: String? = nil, schema: String? = nil, named name: String? = nil) throws -> [ODBCTable] {
+  package func tables(catalogue: String? = nil, schema: String? = nil, named name: String? = nil) throws -> [ODBCTable]
+  {
     let (catalogue, schema) = (WideName(catalogue), WideName(schema))
     let (name, types) = (WideName(name), WideName("TABLE,VIEW"))
     return try catalogued {
@@ -63,7 +64,9 @@ extension ODBCSession {
       found = try catalogued {
         unsafe SQLPrimaryKeysW(
           $0.pointer, catalogue.address, catalogue.count, schema.address, schema.count, name.address, name.count)
-      } transform: { row in (row.integer(4) ?? 0, row.text(3) ?? "") }
+      } transform: { row in
+        (row.integer(4) ?? 0, row.text(3) ?? "")
+      }
     } catch let error as ODBCError where error.sqlState == "IM001" {
       return []
     }

@@ -33,7 +33,8 @@ import CODBC
   private static func declared(_ parameter: ODBCParameter, count: Int) -> ODBCType {
     var type = parameter.type
     switch type.kind {
-    case .fixedText, .text, .bytes: if type.size > 0 || parameter.value == .null { type.size = max(type.size, count, 1) }
+    case .fixedText, .text, .bytes:
+      if type.size > 0 || parameter.value == .null { type.size = max(type.size, count, 1) }
     case .number where type.size == 0: type.size = max(38, count)
     default: break
     }
@@ -47,7 +48,8 @@ import CODBC
     case .number(let text): return (tidemark_c_text, Array(text.utf8))
     case .single(let value): return (tidemark_c_double, bytes(of: Double(value)))
     case .double(let value): return (tidemark_c_double, bytes(of: value))
-    case .text(let text) where isWide: return (tidemark_c_wide, text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
+    case .text(let text) where isWide:
+      return (tidemark_c_wide, text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] })
     case .text(let text): return (tidemark_c_text, Array(text.utf8))
     case .bytes(let bytes): return (tidemark_c_bytes, bytes)
     case .date(let date):
@@ -74,7 +76,7 @@ import CODBC
   }
 
   deinit {
-    for unsafe room in unsafe memory { unsafe room.deallocate() }
+    for unsaferoom in unsafe memory { unsafe room.deallocate() }
     unsafe indicators.deallocate()
   }
 }

@@ -94,9 +94,10 @@ enum SQLDialect: Hashable, Sendable {
       """
     case .sqlite:
       """
-      SELECT x.name, CASE WHEN x.hidden > 1 THEN 0 ELSE 1 END FROM pragma_table_xinfo(?2) x
-      WHERE coalesce(?1, '') = coalesce(?1, '') AND (x.hidden > 1 OR (x.pk = 1 AND upper(x.type) = 'INTEGER'
-        AND (SELECT count(*) FROM pragma_table_xinfo(?2) WHERE pk > 0) = 1))
+      SELECT x.name, CASE WHEN x.hidden > 1 THEN 0 ELSE 1 END
+      FROM (SELECT ? AS schema_name, ? AS table_name) t, pragma_table_xinfo(t.table_name) x
+      WHERE x.hidden > 1 OR (x.pk = 1 AND upper(x.type) = 'INTEGER'
+        AND (SELECT count(*) FROM pragma_table_xinfo(t.table_name) k WHERE k.pk > 0) = 1)
       """
     case .other: nil
     }

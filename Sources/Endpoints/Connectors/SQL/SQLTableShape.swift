@@ -87,7 +87,8 @@ extension SQLTableShape {
     let columns = try session.columns(of: table).map { column in
       // SQL Server's rowversion is no time: its old name is timestamp.
       Column(
-        name: column.name, sql: try quoted(column.name), type: column.type, typeName: column.typeName,
+        name: column.name, sql: try quoted(column.name), type: column.type.withDigits(dialect),
+        typeName: column.typeName,
         isComputed: computed[column.name] == false
           || dialect == .sqlServer && ["timestamp", "rowversion"].contains(column.typeName),
         isDrawn: computed[column.name] == true)
@@ -147,6 +148,17 @@ extension SQLTableShape {
     guard let sql = dialect.computedColumns else { return [:] }
     let rows = try session.all(sql, table.parts) { ($0.text(0) ?? "", $0.integer(1) == 1) }
     return Dictionary(rows) { first, _ in first }
+  }
+}
+
+extension ODBCType {
+  /// A time's digits behind the second: ODBC counts them in its length too, and MariaDB's driver tells them nowhere.
+  fileprivate func withDigits(_ dialect: SQLDialect) -> ODBCType {
+    guard kind == .moment else { return self }
+    var type = self
+    type.digits = max(digits, size - 20, dialect == .mariadb ? 6 : 0)
+    type.size = type.digits == 0 ? 19 : 20 + type.digits
+    return type
   }
 }
 

@@ -60,7 +60,8 @@ enum SQLValue {
     if let bound { return bound }
     throw Failure(
       code: "sql.value",
-      message: "column \(column.name) is \(column.typeName.isEmpty ? "of another type" : column.typeName) and cannot hold"
+      message:
+        "column \(column.name) is \(column.typeName.isEmpty ? "of another type" : column.typeName) and cannot hold"
         + " the value: convert the field with `as:`")
   }
 
