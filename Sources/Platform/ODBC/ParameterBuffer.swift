@@ -76,7 +76,7 @@ import CODBC
   }
 
   deinit {
-    for unsaferoom in unsafe memory { unsafe room.deallocate() }
+    unsafe memory.forEach { room in unsafe room.deallocate() }
     unsafe indicators.deallocate()
   }
 }
