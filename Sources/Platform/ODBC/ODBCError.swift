@@ -18,6 +18,9 @@ package struct ODBCError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { "\(act): \(message) (SQLSTATE \(sqlState), native error \(native))" }
 
+  /// Connection failure during a transaction.
+  static let lost = "08007"
+
   /// The connection is gone, and with it everything that was not committed.
   package var isConnectionLost: Bool {
     // MariaDB says HY000 with 2006 (gone away) and 2013 (lost during query).

@@ -97,20 +97,21 @@ package final class ODBCSession {
       }
       let result = try body()
       try end(SQL_COMMIT, "commit")
-      try set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
+      // What is committed stays so, whatever comes next.
+      try? set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
       return result
     } catch {
-      try? end(SQL_ROLLBACK, "rollback")
-      try? set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
+      do {
+        try end(SQL_ROLLBACK, "rollback")
+        try set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
+      } catch let second where (error as? ODBCError)?.isConnectionLost != true {
+        // Nobody knows what is open on it: like a lost one it is of no more use, and the server rolls back.
+        throw ODBCError(
+          sqlState: ODBCError.lost, native: second.native, message: second.message,
+          act: (error as? ODBCError)?.act ?? second.act)
+      }
       throw error
     }
-  }
-
-  /// Whether the driver still believes in the connection.
-  package var isAlive: Bool {
-    var dead: SQLUINTEGER = 0
-    let code = unsafe SQLGetConnectAttr(connection.pointer, SQL_ATTR_CONNECTION_DEAD, &dead, 0, nil)
-    return Int32(code) != SQL_SUCCESS || dead == 0
   }
 
   private func set(_ attribute: Int32, _ value: SQLULEN) throws(ODBCError) {

@@ -26,7 +26,9 @@ actor SOAPClient {
   init(_ rules: SOAPRules, _ connection: Connection) {
     connector = connection.name
     self.rules = rules
-    url = connection.url ?? rules.url
+    let url = connection.url ?? rules.url
+    self.url = url
+    address = url ?? rules.wsdl ?? connection.name
     folder = connection.folder
     credentials = connection.auth
     client = connection.client
@@ -34,7 +36,7 @@ actor SOAPClient {
   }
 
   /// Whose answers positions are about.
-  nonisolated var address: String { "soap \(connector)" }
+  nonisolated let address: String
 
   /// Calls an operation once.
   /// - Parameters:
@@ -110,14 +112,17 @@ actor SOAPClient {
   private func read() async throws -> Service {
     var wsdl: WSDL?
     if let location = rules.wsdl {
-      let start = location.hasPrefix("http") ? location : location.hasPrefix("?") ? (url ?? "") + location : path(location)
+      let start =
+        location.hasPrefix("http") ? location : location.hasPrefix("?") ? (url ?? "") + location : path(location)
       let root = try await document(start)
       var (schemas, seen): ([XMLElement], Set<String>) = ([], [start])
       var open = WSDL.imports(of: root).map { Self.resolve($0, from: start) }
       while let next = open.popLast() {
         // A schema of another server is a standard one, or none of ours to ask for.
         guard Self.origin(of: next) == Self.origin(of: start), seen.insert(next).inserted else { continue }
-        guard seen.count <= 100 else { throw Failure(code: "soap.wsdl", message: "the WSDL imports more than 100 schemas") }
+        guard seen.count <= 100 else {
+          throw Failure(code: "soap.wsdl", message: "the WSDL imports more than 100 schemas")
+        }
         let schema = try await document(next)
         schemas.append(schema)
         open += WSDL.imports(of: schema).map { Self.resolve($0, from: next) }

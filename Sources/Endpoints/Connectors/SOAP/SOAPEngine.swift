@@ -40,10 +40,10 @@ struct SOAPApplication: Application {
 
   var objects: [String] { Array(rules.objects.keys) }
 
-  func object(_ name: EndpointName, pollEvery: Duration) throws(Failure) -> any RemoteObject {
+  func object(_ name: EndpointName, pull: Schedule) throws(Failure) -> any RemoteObject {
     guard let object = rules.objects[name.name] else {
       throw Failure(code: "connector.object", message: "there is no object '\(name)'")
     }
-    return SOAPObject(name, object, SOAPFates(byCode: rules.faults), pollEvery: pollEvery, client: client)
+    return SOAPObject(name, object, SOAPFates(byCode: rules.faults), pull: pull, client: client)
   }
 }

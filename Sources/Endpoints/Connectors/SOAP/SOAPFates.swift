@@ -13,7 +13,8 @@ struct SOAPFates: Sendable {
       if let said = byCode[code] { return said }
       switch code {
       // WS-Security 1.1, section 12.
-      case "FailedAuthentication", "InvalidSecurity", "InvalidSecurityToken", "SecurityTokenUnavailable": return .unavailable
+      case "FailedAuthentication", "InvalidSecurity", "InvalidSecurityToken", "SecurityTokenUnavailable":
+        return .unavailable
       default: break
       }
     }

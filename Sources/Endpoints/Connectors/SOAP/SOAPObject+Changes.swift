@@ -5,10 +5,10 @@ import Synchronization
 extension SOAPObject {
   /// The next page of the listing under way, or the first of a new one when it is time or `wake` was called.
   func next(after position: Position?) async throws -> ChangeBatch {
-    let place = try place(position)
-    poll.withLock { $0.resume(position) }
+    var place = try place(position)
+    poll.withLock { $0.resume(position, due: firstTurn(place)) }
     if let pause = try await pause(position, place) { return pause }
-    if place.page == nil { poll.withLock { $0.begin(at: .now, every: pollEvery) } }
+    if place.page == nil { begin(&place) }
     let stamp = stamps.now()
     let page: SOAPPage
     do { page = try await self.page(place) } catch {
@@ -22,6 +22,18 @@ extension SOAPObject {
     let through = Position(epoch: epoch, place: following.text)
     let complete = poll.withLock { $0.end(at: through, isComplete: following.page == nil) }
     return ChangeBatch(news.map { change($0.0, $0.1, stamp) }, through: through, completeAsOf: complete)
+  }
+
+  private func begin(_ place: inout ListingPlace) {
+    let (clock, now) = (ContinuousClock.now, Timestamp.now)
+    poll.withLock { $0.begin(at: clock, due: clock + pull.wait(since: now, at: now)) }
+    if pull.isByCalendar { place.listedAt = now }
+  }
+
+  /// When to list after a start; nil: at once. What goes by the calendar is not done again because of a restart.
+  private func firstTurn(_ place: ListingPlace) -> ContinuousClock.Instant? {
+    guard pull.isByCalendar, let last = place.listedAt else { return nil }
+    return .now + pull.wait(since: last)
   }
 
   /// Nothing to release: the application keeps its records.
@@ -85,7 +97,9 @@ extension SOAPObject {
     _ place: ListingPlace, _ answer: JSONObject, _ items: [JSONValue], _ doing: String
   ) throws(Failure) -> ListingPlace {
     let list = rules.list
-    let told = list.cursor.flatMap { JSONValue.object(answer).at($0) }.flatMap { $0.isNull || $0.plainText.isEmpty ? nil : $0 }
+    let told = list.cursor.flatMap { JSONValue.object(answer).at($0) }.flatMap {
+      $0.isNull || $0.plainText.isEmpty ? nil : $0
+    }
     let greatest = list.itemCursor.flatMap { path in items.compactMap { $0.at(path) }.max(by: isEarlier) }
     var result = place
     if let more = list.more {

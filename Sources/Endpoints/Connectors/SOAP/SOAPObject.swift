@@ -6,25 +6,25 @@ import Synchronization
 /// One object of a SOAP service as an endpoint.
 ///
 /// Nothing is ever sent twice by decision of this type: what failed is reported, and the caller decides.
-final class SOAPObject: RemoteObject {
+final class SOAPObject: RemoteObject, ChangeSource {
   let endpoint: EndpointName
   let name: SourceName
   let rules: SOAPObjectRules
   let fates: SOAPFates
-  let pollEvery: Duration
+  let pull: Schedule
   let client: SOAPClient
   let stamps = StampClock()
   let bell = Bell()
   let poll = Mutex(PollMemory())
 
   init(
-    _ endpoint: EndpointName, _ rules: SOAPObjectRules, _ fates: SOAPFates, pollEvery: Duration, client: SOAPClient
+    _ endpoint: EndpointName, _ rules: SOAPObjectRules, _ fates: SOAPFates, pull: Schedule, client: SOAPClient
   ) {
     self.endpoint = endpoint
     name = SourceName(of: endpoint)
     self.rules = rules
     self.fates = fates
-    self.pollEvery = pollEvery
+    self.pull = pull
     self.client = client
   }
 
@@ -35,6 +35,8 @@ final class SOAPObject: RemoteObject {
     return Set(known.filter { $0.1 != nil }.map(\.0))
   }
 
+  var changes: ObjectChanges? { .told(self) }
+
   func wake() { bell.ring() }
 
   var epoch: String { "\(client.address) \(endpoint.name)" }
@@ -44,7 +46,8 @@ final class SOAPObject: RemoteObject {
     let id = try identity(of: item)
     guard !isTombstone(item), case .object(let fields) = item else { return nil }
     return Record(
-      key: RecordKey(.string(id)), fields: fields, version: version(in: item), modifiedAt: modifiedAt(item), stamp: stamp)
+      key: RecordKey(.string(id)), fields: fields, version: version(in: item), modifiedAt: modifiedAt(item),
+      stamp: stamp)
   }
 
   func identity(of item: JSONValue) throws(Failure) -> String {
@@ -86,7 +89,9 @@ final class SOAPObject: RemoteObject {
           result[member.name] = filled(member.value, values)
         })
     case .string(let text):
-      if text.hasPrefix("{"), text.hasSuffix("}"), let known = values[String(text.dropFirst().dropLast())] { return known }
+      if text.hasPrefix("{"), text.hasSuffix("}"), let known = values[String(text.dropFirst().dropLast())] {
+        return known
+      }
       return .string(Template.text(text, values.compactMapValues { $0?.plainText }))
     default: return value
     }

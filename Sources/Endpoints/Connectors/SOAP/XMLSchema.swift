@@ -155,7 +155,8 @@ struct XMLSchema: Sendable {
       return
     }
     var body = type
-    if let content = type.first("complexContent"), let change = content.first("extension") ?? content.first("restriction")
+    if let content = type.first("complexContent"),
+      let change = content.first("extension") ?? content.first("restriction")
     {
       body = change
       // A restriction lists everything again; the array of an old encoding lists nothing.
@@ -188,9 +189,10 @@ struct XMLSchema: Sendable {
         }
       case "group": found += child.attribute("ref").map { [.group(place.name($0))] } ?? []
       case "attribute":
-        found += child.attribute("name").map { name in
-          [.member(XMLForm.Member(name: XMLName(name), kind: .text, isAttribute: true), type: nil)]
-        } ?? []
+        found +=
+          child.attribute("name").map { name in
+            [.member(XMLForm.Member(name: XMLName(name), kind: .text, isAttribute: true), type: nil)]
+          } ?? []
       default: break
       }
     }
@@ -198,6 +200,7 @@ struct XMLSchema: Sendable {
   }
 
   private func made(_ type: XMLElement, _ place: Place) -> XMLName? {
-    (type.first("restriction")?.attribute("base")).map(place.inside(type).name) ?? XMLName("string", namespace: SOAPNames.schema)
+    (type.first("restriction")?.attribute("base")).map(place.inside(type).name)
+      ?? XMLName("string", namespace: SOAPNames.schema)
   }
 }

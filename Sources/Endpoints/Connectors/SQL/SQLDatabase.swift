@@ -29,20 +29,22 @@ actor SQLDatabase {
   func run<Result: Sendable>(
     _ use: Use, _ body: @escaping @Sendable (ODBCSession, SQLDialect) throws -> Result
   ) async throws -> Result {
-    for attempt in 0... {
-      let connection = try await connection(use)
-      do {
-        return try await connection.run { try body($0, SQLDialect($0.facts)) }
-      } catch let error as ODBCError where error.isConnectionLost {
-        opening[use] = nil
-        guard use == .reading, attempt == 0 else {
-          throw use == .reading ? SQLFate.meaning(of: error, at: name) : error
-        }
-      } catch {
-        throw use == .reading ? SQLFate.meaning(of: error, at: name) : error
-      }
+    do { return try await once(use, body) } catch let error as ODBCError where use == .reading {
+      guard error.isConnectionLost else { throw SQLFate.meaning(of: error, at: name) }
     }
-    throw CancellationError()
+    do { return try await once(use, body) } catch { throw SQLFate.meaning(of: error, at: name) }
+  }
+
+  private func once<Result: Sendable>(
+    _ use: Use, _ body: @escaping @Sendable (ODBCSession, SQLDialect) throws -> Result
+  ) async throws -> Result {
+    let connection = try await connection(use)
+    do { return try await connection.run { try body($0, SQLDialect($0.facts)) } } catch let error as ODBCError
+      where error.isConnectionLost
+    {
+      opening[use] = nil
+      throw error
+    }
   }
 
   private func connection(_ use: Use) async throws -> ODBCConnection {

@@ -52,10 +52,10 @@ struct SQLApplication: Application {
 
   var objects: [String] { Array(rules.tables.keys) }
 
-  func object(_ name: EndpointName, pollEvery: Duration) throws(Failure) -> any RemoteObject {
+  func object(_ name: EndpointName, pull: Schedule) throws(Failure) -> any RemoteObject {
     guard let table = rules.rules(for: name.name) else {
       throw Failure(code: "connector.object", message: "there is no object '\(name)'")
     }
-    return SQLObject(name, table, in: database, every: pollEvery)
+    return SQLObject(name, table, in: database, pull: pull)
   }
 }

@@ -4,35 +4,26 @@ import ODBC
 
 /// A table behind an ODBC driver as an endpoint. A record's key is the values of the key's columns in their order.
 ///
-/// It keeps no changes by itself: they are found by asking (see `PolledObject`).
-struct SQLObject: PolledObject {
+/// Its changes are found by asking for them, as those of polled tables.
+struct SQLObject: RemoteObject {
   let endpoint: EndpointName
   let rules: SQLTableRules
   let database: SQLDatabase
-  let polling: PollSettings
-  let stamps: StampClock
+  private let polling: PollSettings
+  let stamps = StampClock()
+  let bell = Bell()
 
-  var name: SourceName { SourceName(of: endpoint) }
   var actions: Set<Write.Action> { rules.isReadOnly ? [] : [.create, .update, .delete] }
-  var polledTable: any PolledTable { SQLPolledTable(object: self) }
+  var changes: ObjectChanges? { .compared(SQLPolledTable(object: self), polling) }
 
-  init(_ endpoint: EndpointName, _ rules: SQLTableRules, in database: SQLDatabase, every: Duration) {
+  init(_ endpoint: EndpointName, _ rules: SQLTableRules, in database: SQLDatabase, pull: Schedule) {
     self.endpoint = endpoint
     self.rules = rules
     self.database = database
-    polling = rules.polling(every: every)
-    stamps = StampClock()
+    polling = rules.polling(pull)
   }
 
-  /// Its changes come from its `polledTable`.
-  func next(after position: Position?) async throws -> ChangeBatch {
-    throw Failure(code: "sql.polled", message: "\(endpoint) is polled, and tells nothing by itself")
-  }
-
-  func release(through position: Position) async throws {}
-
-  /// The rounds have times of their own.
-  func wake() {}
+  func wake() { bell.ring() }
 
   func shape() async throws -> SQLTableShape { try await database.shape(of: endpoint.name, rules) }
 

@@ -14,6 +14,8 @@ struct SQLPolledTable: PolledTable {
 
   var endpoint: EndpointName { object.endpoint }
 
+  func takeWake() -> Bool { object.bell.take() }
+
   func epoch() async throws -> String { "\(try await object.database.epoch()) \(endpoint.name)" }
 
   /// Rows of transactions that are still open appear later. MariaDB tells who is writing, to an account with PROCESS.

@@ -59,13 +59,14 @@ extension SQLTableRules {
     }
   }
 
-  /// - Parameter every: from the beginning of one round to that of the next.
-  func polling(every: Duration) -> PollSettings {
+  /// - Parameter pull: when rounds begin.
+  func polling(_ pull: Schedule) -> PollSettings {
     // What a rowversion may still hide the database itself tells exactly.
     var overlap = overlap
     if case .rowversion = changes { overlap = .zero }
-    return PollSettings(
-      cursor: cursor, key: key, overlap: overlap, every: every, sweep: sweep, deletes: deletes)
+    var settings = PollSettings(cursor: cursor, key: key, overlap: overlap, sweep: sweep, deletes: deletes)
+    settings.every = pull
+    return settings
   }
 }
 

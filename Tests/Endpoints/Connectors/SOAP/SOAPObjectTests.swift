@@ -22,17 +22,20 @@ struct SOAPObjectTests {
         version: version
     """
 
-  private func scene(
-    _ manifest: String = manifest, _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
-  ) throws -> (any RemoteObject, ScriptedServer) {
+  /// An object, and what it needs to be there while it is asked.
+  private struct Scene {
+    let object: any RemoteObject
+    let server: ScriptedServer
     let folder = ScratchFolder()
-    try SOAPScene.wsdl.write(toFile: folder.file("things.wsdl"), atomically: true, encoding: .utf8)
-    let server = try ScriptedServer { request in
-      // It lives as long as it is asked.
-      _ = folder
-      return script(request)
+
+    init(
+      _ manifest: String = SOAPObjectTests.manifest,
+      _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
+    ) throws {
+      try SOAPScene.wsdl.write(toFile: folder.file("things.wsdl"), atomically: true, encoding: .utf8)
+      server = try ScriptedServer(script)
+      object = try SOAPScene.object(manifest, url: server.url, folder: folder.path)
     }
-    return (try SOAPScene.object(manifest, url: server.url, folder: folder.path), server)
   }
 
   private static let customer =
@@ -45,26 +48,29 @@ struct SOAPObjectTests {
   }
 
   @Test func `A record is read and written whole under its version, with who we are in the header`() async throws {
-    let (object, server) = try scene { request in
+    let scene = try Scene { request in
       request.text.contains("<Get ")
         ? SOAPScene.answer("<GetResponse xmlns='urn:t'><GetResult>\(Self.customer)</GetResult></GetResponse>")
         : SOAPScene.answer(
-          "<PutResponse xmlns='urn:t'><PutResult>\(Self.customer.replacing("3</v", with: "4</v"))</PutResult></PutResponse>")
+          "<PutResponse xmlns='urn:t'><PutResult>\(Self.customer.replacing("3</v", with: "4</v"))</PutResult></PutResponse>"
+        )
     }
-    let outcome = await object.apply([write(.update, ["credit": 2], expected: ["name": "A"])]).first
+    let outcome = await scene.object.apply([write(.update, ["credit": 2], expected: ["name": "A"])]).first
     guard case .applied(let applied)? = outcome else {
       Issue.record("not applied: \(outcome.map { "\($0)" } ?? "")")
       return
     }
     #expect(applied.key == RecordKey("7") && applied.version == "4")
-    let (read, put) = (server.requests[0], server.requests[1])
+    let (read, put) = (scene.server.requests[0], scene.server.requests[1])
     #expect(read.header("SOAPAction") == "\"urn:t/Get\"" && put.header("SOAPAction") == "\"urn:t/Put\"")
     #expect(read.header("Content-Type") == "text/xml; charset=utf-8")
     #expect(read.text.contains("<wsse:Username>sync</wsse:Username>") && read.text.contains("PasswordText\">s3cret<"))
     #expect(
       put.text.contains(
         "<customer><id>7</id><name>A</name><code>c</code><credit>2</credit><version>3</version></customer>"))
-    guard case .mismatch(let there?)? = await object.apply([write(.update, ["credit": 2], expected: ["name": "B"])]).first
+    guard
+      case .mismatch(let there?)? = await scene.object.apply([write(.update, ["credit": 2], expected: ["name": "B"])])
+        .first
     else {
       Issue.record("a write went over what it did not expect")
       return
@@ -79,8 +85,8 @@ struct SOAPObjectTests {
   func `A fault's code decides what becomes of a create, and its text is not repeated`(
     _ code: String, _ fate: String
   ) async throws {
-    let (object, server) = try scene { _ in SOAPScene.fault(code, "value 4711 is wrong") }
-    let outcome = await object.apply([write(.create, ["name": "A"])]).first
+    let scene = try Scene { _ in SOAPScene.fault(code, "value 4711 is wrong") }
+    let outcome = await scene.object.apply([write(.create, ["name": "A"])]).first
     let (told, failure): (String, Failure?) =
       switch outcome {
       case .rejected(let failure)?: (failure.code == "connector.mismatch" ? "mismatch" : "rejected", failure)
@@ -91,51 +97,51 @@ struct SOAPObjectTests {
       }
     #expect(told == fate)
     #expect(failure.map { !$0.message.contains("4711") } ?? true)
-    #expect(server.requests.count == 1)
+    #expect(scene.server.requests.count == 1)
   }
 
   @Test func `A fault of SOAP 1_2 is told by its subcode`() async throws {
     let manifest = Self.manifest.replacing("engine: soap", with: "engine: soap\nsoap: \"1.2\"")
-    let (object, server) = try scene(manifest) { _ in
+    let scene = try Scene(manifest) { _ in
       SOAPScene.answer(
         "<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value xmlns:e='urn:e'>e:Client.Gone</s:Value>"
           + "</s:Subcode></s:Code><s:Reason><s:Text xml:lang='en'>no</s:Text></s:Reason></s:Fault>", status: 400,
         version: "1.2")
     }
-    #expect(try await object.records([RecordKey("7")]).isEmpty)
-    let request = try #require(server.requests.first)
+    #expect(try await scene.object.records([RecordKey("7")]).isEmpty)
+    let request = try #require(scene.server.requests.first)
     #expect(request.header("Content-Type") == "application/soap+xml; charset=utf-8; action=\"urn:t/Get12\"")
     #expect(request.header("SOAPAction") == nil)
     #expect(request.text.contains("soap:mustUnderstand=\"true\""))
   }
 
   @Test func `A lost answer leaves a create open, a refused connection leaves it undone`() async throws {
-    let (object, _) = try scene { _ in .close }
-    guard case .unknown? = await object.apply([write(.create, ["name": "A"])]).first else {
+    let scene = try Scene { _ in .close }
+    guard case .unknown? = await scene.object.apply([write(.create, ["name": "A"])]).first else {
       Issue.record("a lost answer was taken for an outcome")
       return
     }
-    let (broken, _) = try scene { _ in .answer(200, body: "<html>down for maintenance</html>") }
-    guard case .unknown? = await broken.apply([write(.create, ["name": "A"])]).first else {
+    let broken = try Scene { _ in .answer(200, body: "<html>down for maintenance</html>") }
+    guard case .unknown? = await broken.object.apply([write(.create, ["name": "A"])]).first else {
       Issue.record("a page was taken for an outcome")
       return
     }
-    await #expect(throws: EndUnavailable.self) { try await broken.records([RecordKey("7")]) }
-    let (down, _) = try scene { _ in .answer(503, body: "busy") }
-    guard case .unavailable? = await down.apply([write(.create, ["name": "A"])]).first else {
+    await #expect(throws: EndUnavailable.self) { try await broken.object.records([RecordKey("7")]) }
+    let down = try Scene { _ in .answer(503, body: "busy") }
+    guard case .unavailable? = await down.object.apply([write(.create, ["name": "A"])]).first else {
       Issue.record("503 was not waited for")
       return
     }
   }
 
   @Test func `A DOCTYPE in an answer is not read`() async throws {
-    let (object, _) = try scene { _ in
+    let scene = try Scene { _ in
       .answer(
         200,
         body: "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/hostname'>]><s:Envelope "
           + "xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body>&a;</s:Body></s:Envelope>")
     }
-    await #expect(throws: EndUnavailable.self) { try await object.records([RecordKey("7")]) }
+    await #expect(throws: EndUnavailable.self) { try await scene.object.records([RecordKey("7")]) }
   }
 
   @Test func `Without a WSDL the manifest says names, order and kinds`() async throws {
@@ -163,7 +169,8 @@ struct SOAPObjectTests {
     }
     let object = try SOAPScene.object(manifest, url: server.url, auth: ["key": "abc"], name: "orders")
     let (first, place) = try await SOAPScene.all(object, after: nil)
-    #expect(first.map { String(decoding: $0.row, as: UTF8.self) } == [#"{"id":3,"line":["x"]}"#, #"{"id":4,"paid":false}"#])
+    #expect(
+      first.map { String(decoding: $0.row, as: UTF8.self) } == [#"{"id":3,"line":["x"]}"#, #"{"id":4,"paid":false}"#])
     #expect(try await SOAPScene.all(object, after: place).0.isEmpty)
     let made = await object.apply([
       Write(.create, key: nil, fields: ["paid": true, "title": "T"], expected: nil, idempotencyKey: "k")

@@ -13,7 +13,8 @@ private let service = ProcessInfo.processInfo.environment["TIDEMARK_TEST_SOAP"]
       SOAPScene.manifest(wsdl: "?wsdl"), url: try #require(service), auth: ["user": "sync", "password": password])
   }
 
-  private func write(_ action: Write.Action, _ key: RecordKey?, _ fields: JSONObject, known: JSONObject? = nil) -> Write {
+  private func write(_ action: Write.Action, _ key: RecordKey?, _ fields: JSONObject, known: JSONObject? = nil) -> Write
+  {
     Write(
       action, key: key, fields: fields, expected: known.map { .init(version: nil, fields: $0) }, idempotencyKey: "k")
   }

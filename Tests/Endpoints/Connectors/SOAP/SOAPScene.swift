@@ -42,7 +42,7 @@ enum SOAPScene {
     try Connector(
       name: "crm", manifest: try Manifest(text: manifest, file: "soap.yaml"), url: url, auth: auth, folder: folder,
       client: HTTPClient()
-    ).object(name, pollEvery: .zero)
+    ).object(name, pull: .every(.zero))
   }
 
   /// An answer with one element in its body.
@@ -51,7 +51,8 @@ enum SOAPScene {
       version == "1.1" ? "http://schemas.xmlsoap.org/soap/envelope/" : "http://www.w3.org/2003/05/soap-envelope"
     return .answer(
       status, headers: [("Content-Type", "text/xml")],
-      body: "<?xml version='1.0'?><s:Envelope xmlns:s='\(namespace)' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>"
+      body:
+        "<?xml version='1.0'?><s:Envelope xmlns:s='\(namespace)' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'>"
         + "<s:Header/><s:Body>\(body)</s:Body></s:Envelope>")
   }
 
@@ -62,9 +63,10 @@ enum SOAPScene {
 
   /// Everything the object tells from a position on, until nothing more is there.
   static func all(_ object: any RemoteObject, after start: Position?) async throws -> ([Change], Position) {
+    guard case .told(let source) = object.changes else { throw Failure(code: "test", message: "it tells nothing") }
     var (changes, position): ([Change], Position?) = ([], start)
     while true {
-      let batch = try await object.next(after: position)
+      let batch = try await source.next(after: position)
       changes += batch.changes
       position = batch.through
       if batch.completeAsOf != nil { return (changes, batch.through) }

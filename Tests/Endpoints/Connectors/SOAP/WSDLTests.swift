@@ -57,7 +57,8 @@ struct WSDLTests {
       Issue.record("no result")
       return
     }
-    let expected = #"{"@kind":"x","id":9007199254740993,"name":"","code":"007","credit":12.3400,"active":true,"#
+    let expected =
+      #"{"@kind":"x","id":9007199254740993,"name":"","code":"007","credit":12.3400,"active":true,"#
       + #""tag":["one"],"version":null,"later":"x"}"#
     #expect(result["GetResult"]?.text == expected)
   }

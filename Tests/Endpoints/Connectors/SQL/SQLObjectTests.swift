@@ -230,7 +230,7 @@ struct SQLObjectTests {
     let object = try Connector(
       name: "erp", manifest: manifest, url: "odbc:Driver={No Such Driver};Server=nowhere", auth: ["password": "hush"],
       client: HTTPClient()
-    ).object("items", pollEvery: .zero)
+    ).object("items", pull: .every(.zero))
     await #expect(throws: EndUnavailable.self) { try await object.records([RecordKey(1)]) }
     let write = Write(.create, key: nil, fields: [:], expected: nil, idempotencyKey: "k")
     guard case .unavailable(let failure, _)? = await object.apply([write]).first else {

@@ -54,7 +54,7 @@ struct SQLScene {
     let manifest = try Manifest(
       text: "name: test\nengine: sql\nobjects: { \"\(table)\": \(rules) }", file: "test.yaml")
     object = try Connector(name: "erp", manifest: manifest, url: "odbc:" + url, auth: [:], client: HTTPClient())
-      .object(table, pollEvery: .zero)
+      .object(table, pull: .every(.zero))
   }
 
   /// What the application does, each statement committed by itself.
@@ -95,10 +95,12 @@ actor SQLCapture {
   private var position: Position?
 
   init(_ object: any RemoteObject, _ folder: ScratchFolder) async throws {
-    let polled = try #require(object as? any PolledObject)
+    guard case .compared(let table, let settings) = object.changes else {
+      throw Failure(code: "test", message: "it is not polled")
+    }
     log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
     name = SourceName(of: object.endpoint)
-    poller = TablePoller(polled.polledTable, polled.polling, seen: log)
+    poller = TablePoller(table, settings, seen: log)
   }
 
   /// At least so many changes, however long the next sweep takes to come, and whatever else comes right behind them.
@@ -119,8 +121,4 @@ actor SQLCapture {
     }
     return told
   }
-}
-
-extension Outcome {
-  var applied: Applied? { if case .applied(let applied) = self { applied } else { nil } }
 }
