@@ -45,6 +45,7 @@ let platform: [Target] = [
   library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
   library("CExpat", pkgConfig: "expat", apt: "libexpat1-dev"),
+  library("CODBC", pkgConfig: "odbc", apt: "unixodbc-dev"),
   .systemLibrary(name: "CLinux", path: "Sources/Platform/CLinux"),
   room("Platform", "Blocking", settings: memorySafe),
   room("Platform", "JSON"),
@@ -55,6 +56,7 @@ let platform: [Target] = [
   room("Platform", "SQLite", ["Blocking", "CSQLite"], settings: memorySafe),
   room("Platform", "Postgres", ["Blocking", "CPostgres"], settings: memorySafe),
   room("Platform", "HTTP", ["Blocking", "CCurl"], settings: memorySafe),
+  room("Platform", "ODBC", ["Blocking", "CODBC"], settings: memorySafe),
 ]
 
 let embedded: [Target] = [
@@ -88,7 +90,7 @@ let endpoints: [Target] = [
     settings: memorySafe),
   room(
     "Endpoints", "Connectors",
-    ["Blocking", "Changes", "Files", "JSON", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto]),
+    ["Blocking", "Changes", "Files", "JSON", "ODBC", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto]),
 ]
 
 let service: [Target] = [
@@ -149,7 +151,8 @@ let package = Package(
       "Endpoints",
       [
         "Backfill", "Capture", "Changes", "JSON", "Log", "Mapping", "Polling", "PostgresDatabase", "SQLiteDatabase",
-        "Connectors", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "XML", "YAML", "Sandbox",
+        "Connectors", "ODBC", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "XML", "YAML",
+        "Sandbox",
         logging,
         lifecycle,
       ]),

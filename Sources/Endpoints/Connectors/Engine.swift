@@ -20,7 +20,9 @@ protocol Engine: Sendable {
 }
 
 /// The engines there are.
-let engines: [any Engine.Type] = [RESTEngine.self, FilesEngine.self, WebhooksEngine.self]
+let engines: [any Engine.Type] = [
+  RESTEngine.self, FilesEngine.self, WebhooksEngine.self, SQLEngine.self, SOAPEngine.self,
+]
 
 /// One application as one connector reaches it.
 protocol Application: Sendable {

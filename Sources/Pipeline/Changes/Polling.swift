@@ -87,10 +87,12 @@ package struct PolledRow: Sendable {
   package var changedAt: Timestamp?
   /// Whether the table's restriction lets it be told. If not it is gone, and `row` is of no use.
   package var isTold: Bool
+  /// The database's own version of the row, where it has one: it tells our own write that comes back.
+  package var version: String?
 
   package init(
     key: RecordKey, row: [UInt8], cursor: JSONValue = .null, isMark: Bool = true, changedAt: Timestamp? = nil,
-    isTold: Bool = true
+    isTold: Bool = true, version: String? = nil
   ) {
     self.key = key
     self.row = row
@@ -98,6 +100,7 @@ package struct PolledRow: Sendable {
     self.isMark = isMark
     self.changedAt = changedAt
     self.isTold = isTold
+    self.version = version
   }
 }
 

@@ -198,7 +198,7 @@ package actor TablePoller: ChangeSource {
       found.changes.append(
         Change(
           operation, of: table.endpoint, key: row.key, row: row.row, stamp: page.stamp,
-          committedAt: min(row.changedAt ?? page.readAt, page.readAt)))
+          version: row.version, committedAt: min(row.changedAt ?? page.readAt, page.readAt)))
       found.seen.append(SeenRow(key: row.key, hash: hash))
     }
     return found

@@ -121,9 +121,11 @@ extension ConfigurationReader {
   /// Nil inside nil: there was a problem.
   private func url(_ value: YAMLValue) -> String?? {
     guard let text = references.expanded(value) else { return nil }
+    // A driver's connection string: its engine knows what may be in it.
+    if text.hasPrefix("odbc:") { return .some(text) }
     let scheme = ["https://", "http://"].first { text.hasPrefix($0) }
     guard let scheme, text.count > scheme.count, !text.contains(where: \.isWhitespace) else {
-      value.report("config.connector-url", "expected a URL that starts with https:// or http://")
+      value.report("config.connector-url", "expected a URL that starts with https://, http:// or odbc:")
       return nil
     }
     guard !text.contains("@"), !text.contains("?"), !text.contains("#") else {

@@ -172,7 +172,7 @@ extension YAMLValue {
   }
 
   /// A plain scalar as the JSON it would be, a quoted one as a string.
-  fileprivate func json() -> JSONValue? {
+  func json() -> JSONValue? {
     guard let text = string() else { return nil }
     if case .scalar(_, isPlain: true) = node.content, let value = try? JSONValue(parsing: text) { return value }
     return .string(text)
