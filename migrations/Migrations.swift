@@ -17,6 +17,7 @@ package enum Migrations {
     Migration(3, PackageResources._003_seen_rows_sql), Migration(4, PackageResources._004_intents_sql),
     Migration(5, PackageResources._005_backfill_requests_sql), Migration(6, PackageResources._006_requests_sql),
     Migration(7, PackageResources._007_links_and_sweeps_sql),
+    Migration(10, PackageResources._010_operating_sql),
   ]
 
   /// The outbox in an attached SQLite database. Its statements are divided by a semicolon at the end of a line.

@@ -88,7 +88,7 @@ struct ConfigurationProblemTests {
     ),
     (
       "http: { token: abc }",
-      ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+      ["1:16: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"]
     ),
     (
       #"http: { token: "${env:NONE}" }"#,
@@ -97,7 +97,7 @@ struct ConfigurationProblemTests {
     (#"http: { token: "${file:/nowhere/x}" }"#, ["1:16: the file /nowhere/x cannot be read"]),
     (
       #"http: { token: "${vault:x}" }"#,
-      ["1:16: unknown kind of reference — write ${env:NAME} or ${file:path}"]
+      ["1:16: unknown kind of reference — write ${env:NAME}, ${file:path} or ${command:program}"]
     ),
     (#"http: { token: "${env:TOKEN" }"#, ["1:16: a reference lacks its closing brace — write ${env:NAME}"]),
     ("log: { path: a.db, keep: 3d, max_bytes: 10GB }", []),
@@ -182,7 +182,7 @@ struct ConfigurationProblemTests {
     (
       "mask_key: abc",
       [
-        "4:15: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"
+        "4:15: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
       ]
     ),
     (
@@ -263,7 +263,7 @@ struct ConfigurationProblemTests {
     ),
     (
       "auth: { key: abc },",
-      ["7:23: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+      ["7:23: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"]
     ),
     ("webhook: {},", [#"7:19: missing key "secret""#]),
   ])

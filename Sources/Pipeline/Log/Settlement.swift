@@ -31,6 +31,8 @@ package struct Settlement: Sendable {
   package var waiting: WaitingChange?
   package var deadLetter: DeadLetter?
   package var conflicts: [ConflictRecord] = []
+  /// Why the attempt that ended it so failed; nil where it did not.
+  package var attempt: Failure?
   /// Interrupted writes of either direction that `state` accounts for: nothing needs to be remembered of them.
   package var absorbed: [Intent] = []
 

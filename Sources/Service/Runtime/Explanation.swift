@@ -49,6 +49,7 @@ package struct Explanation: Sendable {
     lines += letters.map { "Given up at sequence \($0.sequence) (\($0.direction)): \($0.failure)" }
     members.append(("conflicts", .integer(conflicts.count)))
     members.append(("dead_letters", .integer(letters.count)))
+    members.append(("lines", .array(lines.map { .string($0) })))
     self.lines = lines
     json = .object(JSONObject(members))
   }

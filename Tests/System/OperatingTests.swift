@@ -1,0 +1,189 @@
+import Foundation
+import Glibc
+import HTTP
+import JSON
+import Support
+import Testing
+
+extension SystemTests {
+  /// What people do to a service at work: look at what was given up, let links rest, change the configuration.
+  @Suite(.serialized) struct OperatingTests {
+    private static let refusal =
+      #"{"fault": "status", "status": 422, "probability": 1, "method": "PATCH", "path": "/api/contacts"}"#
+
+    private func running() async throws -> (scene: Scene, service: Child) {
+      let scene = try await Scene(.sqlite)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      try await scene.quiet()
+      return (scene, service)
+    }
+
+    private func letters(_ scene: Scene) async throws -> [JSONValue] {
+      try JSONValue(parsing: try await scene.tidemark("dead-letters", "--json").output).arrayValue ?? []
+    }
+
+    private func contact(_ scene: Scene, _ id: Int) async throws -> JSONObject {
+      let remote = try await scene.shop.value("SELECT crm_id FROM customers WHERE id = \(id)") ?? ""
+      return try #require(try await scene.crm.records("contacts")[remote])
+    }
+
+    @Test func `A dead letter is shown, tried again in order with later changes, put right, dropped and exported`()
+      async throws
+    {
+      let (scene, service) = try await running()
+      try await scene.crm.fault(Self.refusal)
+      try await scene.shop.execute("UPDATE customers SET city = 'Refused' WHERE id IN (1, 2, 3)")
+      try await eventually("three are given up") { try await letters(scene).count == 3 }
+      let listed = try await scene.tidemark("dead-letters")
+      #expect(listed.output.hasPrefix("3 × customers push: http.422"), "\(listed)")
+      let ids = try await letters(scene).compactMap { $0.at("id")?.integerValue }.sorted()
+      let shown = try await scene.tidemark("dead-letters", "show", "\(ids[0])")
+      #expect(shown.output.contains("http.422") && !shown.output.contains("Refused"), "\(shown)")
+      let whole = try await scene.tidemark("dead-letters", "show", "\(ids[0])", "--values", "--json")
+      #expect(try JSONValue(parsing: whole.output).at("row.city") == "Refused")
+      let exported = try await scene.tidemark("deadletters", "export", "--code", "http.422")
+      #expect(exported.output.split(separator: "\n").count == 3, "\(exported)")
+
+      // As long as the application refuses it, a letter comes back.
+      let again = try await scene.tidemark("dead-letters", "retry", "\(ids[0])")
+      #expect(again.status == 3 && again.output.contains("1 given up again"), "\(again)")
+
+      try await scene.crm.removeFaults()
+      // A later change went through meanwhile: what is sent now is what the record holds now.
+      try await scene.shop.execute("UPDATE customers SET city = 'Later' WHERE id = 2")
+      try await eventually("the later change arrives") { try await contact(scene, 2)["city"] == "Later" }
+      let first = try await letters(scene).filter { $0.at("key") == "1" }.compactMap { $0.at("id")?.integerValue }
+      let edited = try await scene.tidemark("dead-letters", "edit", "\(first[0])", "--set", "city=Edited")
+      #expect(edited.status == 0, "\(edited)")
+      #expect(try await contact(scene, 1)["city"] == "Edited")
+      #expect(try await scene.shop.value("SELECT city FROM customers WHERE id = 1") == "Edited")
+      let second = try await letters(scene).filter { $0.at("key") == "2" }.compactMap { $0.at("id")?.integerValue }
+      let retried = try await scene.tidemark("dead-letters", "retry", "\(second[0])")
+      #expect(retried.status == 0 && retried.output == "customers: 1 tried again\n", "\(retried)")
+      #expect(try await contact(scene, 2)["city"] == "Later")
+
+      let dropped = try await scene.tidemark("dead-letters", "drop", "--link", "customers")
+      #expect(dropped.output == "1 dead letters dropped\n", "\(dropped)")
+      #expect(try await letters(scene).isEmpty)
+      let gone = try await scene.tidemark("dead-letters", "drop", "\(ids[2])")
+      #expect(gone.status == 64 && gone.errors.contains("letter.unknown"), "\(gone)")
+      #expect(service.isRunning)
+    }
+
+    @Test func `A link that is paused rests, also after a restart, and goes on where it was`() async throws {
+      let (scene, service) = try await running()
+      let paused = try await scene.tidemark("pause", "customers", "--reason", "spring cleaning")
+      #expect(paused.status == 0, "\(paused)")
+      try await scene.shop.execute("UPDATE customers SET city = 'Rested' WHERE id = 1")
+      try await eventually("the change waits in the log") {
+        try await scene.status().at("links.0.push.pending_changes")?.integerValue ?? 0 > 0
+      }
+      let order = try await scene.shop.value("SELECT crm_id FROM orders WHERE id = 1") ?? ""
+      try await scene.shop.execute("UPDATE orders SET status = 'paid' WHERE id = 1")
+      try await eventually("the other link goes on") {
+        try await scene.crm.records("orders")[order]?["status"] == "paid"
+      }
+      let shown = try await scene.tidemark("status")
+      #expect(shown.output.contains("paused customers") && shown.output.contains("spring cleaning"), "\(shown)")
+      #expect(try await scene.get("/readyz").status == 200)
+
+      service.signal(SIGKILL)
+      _ = await service.ending()
+      let next = try await scene.run()
+      try await scene.shop.execute("UPDATE orders SET status = 'shipped' WHERE id = 1")
+      try await eventually("the other link goes on") {
+        try await scene.crm.records("orders")[order]?["status"] == "shipped"
+      }
+      #expect(try await contact(scene, 1)["city"] != "Rested")
+      #expect(try await scene.status().at("links.0.state") == "paused")
+
+      #expect(try await scene.tidemark("resume", "customers").status == 0)
+      try await eventually("the change goes out") { try await contact(scene, 1)["city"] == "Rested" }
+      #expect(try await scene.status().at("links.0.paused") == .null)
+      #expect(next.isRunning)
+    }
+
+    @Test func `Without a service a pause is kept for the next one, and nobody delivers for it meanwhile`() async throws {
+      let scene = try await Scene(.sqlite)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      try await scene.quiet()
+      service.signal(SIGTERM)
+      _ = await service.ending()
+      #expect(try await scene.tidemark("pause", "customers").status == 0)
+      let refused = try await scene.tidemark("backfill", "customers")
+      #expect(refused.status == 75 && refused.errors.contains("tidemark resume customers"), "\(refused)")
+      #expect(try await scene.tidemark("resume", "customers").status == 0)
+      #expect(try await scene.tidemark("backfill", "customers").status == 0)
+    }
+
+    @Test func `A reload takes over what is different, by command and by SIGHUP, and loses no change`() async throws {
+      let (scene, service) = try await running()
+      try scene.configure(hasOrders: false)
+      let unattached = try await scene.tidemark("reload")
+      #expect(unattached.status == 1 && unattached.errors.contains("tidemark attach"), "\(unattached)")
+      #expect(try await scene.tidemark("attach").status == 0)
+      let planned = try await scene.tidemark("reload", "--dry-run")
+      #expect(planned.status == 0 && planned.output == "- links.orders\n", "\(planned)")
+      #expect(try await scene.status().at("links")?.arrayValue?.count == 2)
+      try await scene.shop.execute("UPDATE customers SET city = 'Before' WHERE id = 1")
+      let done = try await scene.tidemark("reload")
+      #expect(done.status == 0 && done.output.contains("- links.orders"), "\(done)")
+      try await scene.shop.execute("UPDATE customers SET city = 'After' WHERE id = 2")
+      try await eventually("the changes arrive") {
+        let (first, second) = (try await contact(scene, 1)["city"], try await contact(scene, 2)["city"])
+        return first == "Before" && second == "After"
+      }
+      #expect(try await scene.status().at("links")?.arrayValue?.count == 1)
+
+      try scene.configure()
+      #expect(try await scene.tidemark("attach").status == 0)
+      service.signal(SIGHUP)
+      try await eventually("the link is back") { try await scene.status().at("links")?.arrayValue?.count == 2 }
+      #expect(service.errorText.contains("+ links.orders"), "\(service.errorText)")
+      try await scene.quiet()
+      #expect(try await scene.tidemark("verify").status == 0)
+      #expect(service.isRunning)
+    }
+
+    @Test func `A configuration that cannot be run is refused, and the service goes on as it was`() async throws {
+      let (scene, service) = try await running()
+      let file = scene.folder.file("tidemark.yaml")
+      let good = try String(contentsOfFile: file, encoding: .utf8)
+      for (wrong, told) in [
+        (good.replacing("id_column: crm_id", with: "id_column: nowhere"), "nowhere"),
+        (good.replacing("name: name\n      email", with: "nmae: name\n      email"), "nmae"),
+        (good.replacing("127.0.0.1:", with: "localhost:"), "restart"),
+      ] {
+        #expect(wrong != good)
+        try wrong.write(toFile: file, atomically: true, encoding: .utf8)
+        let refused = try await scene.tidemark("reload")
+        #expect(refused.status != 0 && refused.errors.contains(told), "\(refused)")
+      }
+      try "links: [".write(toFile: file, atomically: true, encoding: .utf8)
+      service.signal(SIGHUP)
+      try await eventually("the signal is answered") { service.errorText.contains("the configuration is refused") }
+      try good.write(toFile: file, atomically: true, encoding: .utf8)
+      try await scene.shop.execute("UPDATE customers SET city = 'Goes on' WHERE id = 1")
+      try await eventually("the service goes on") { try await contact(scene, 1)["city"] == "Goes on" }
+      #expect(service.isRunning)
+    }
+
+    @Test func `Without a service a reload ends with 69, and a status that is watched tells again and again`() async throws {
+      let scene = try await Scene(.sqlite)
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      let watching = try scene.start("status", "--watch", "--every", "100ms", "--json")
+      try await eventually("three reports") { watching.outputText.split(separator: "\n").count >= 3 }
+      watching.signal(SIGKILL)
+      for line in watching.outputText.split(separator: "\n").prefix(2) {
+        #expect(try JSONValue(parsing: String(line)).at("state") != nil)
+      }
+      service.signal(SIGTERM)
+      _ = await service.ending()
+      let refused = try await scene.tidemark("reload")
+      #expect(refused.status == 69 && refused.errors.contains("service.absent"), "\(refused)")
+    }
+  }
+}
