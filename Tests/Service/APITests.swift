@@ -28,7 +28,8 @@ import Testing
         link: link, direction: .push, key: key, sequence: sequence, ending: .dead, watermark: sequence)
       settlement.deadLetter = DeadLetter(
         link: link, direction: .push, logged: LoggedChange(sequence: sequence, change: change), sequence: sequence,
-        key: key.encoded, failure: Failure(code: number.isMultiple(of: 2) ? "http.422" : "http.409", message: "refused"),
+        key: key.encoded,
+        failure: Failure(code: number.isMultiple(of: 2) ? "http.422" : "http.409", message: "refused"),
         diedAt: .now)
       try await log.settle(settlement, term: log.term)
     }
@@ -147,7 +148,8 @@ import Testing
       for (method, description) in operation.objectValue?.members ?? [] {
         let isNew = operations.insert(description.at("operationId")?.stringValue ?? "").inserted
         #expect(isNew, "\(method) \(path)")
-        let real = path.replacing("{link}", with: "customers").replacing("{id}", with: "1").replacing("{key}", with: "1")
+        let real = path.replacing("{link}", with: "customers").replacing("{id}", with: "1").replacing(
+          "{key}", with: "1")
         guard method == "get", !path.contains("requests") else { continue }
         #expect(try await site(real, Self.bearer).status == 200, "\(path)")
       }

@@ -88,7 +88,9 @@ struct ConfigurationProblemTests {
     ),
     (
       "http: { token: abc }",
-      ["1:16: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"]
+      [
+        "1:16: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
+      ]
     ),
     (
       #"http: { token: "${env:NONE}" }"#,
@@ -263,7 +265,9 @@ struct ConfigurationProblemTests {
     ),
     (
       "auth: { key: abc },",
-      ["7:23: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"]
+      [
+        "7:23: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
+      ]
     ),
     ("webhook: {},", [#"7:19: missing key "secret""#]),
   ])

@@ -45,6 +45,9 @@ extension SystemTests {
       let exported = try await scene.tidemark("deadletters", "export", "--code", "http.422")
       #expect(exported.output.split(separator: "\n").count == 3, "\(exported)")
 
+      let story = try await scene.tidemark("explain", "customers", "1")
+      #expect(story.output.contains("an attempt failed at") && story.output.contains("Given up"), "\(story)")
+
       // As long as the application refuses it, a letter comes back.
       let again = try await scene.tidemark("dead-letters", "retry", "\(ids[0])")
       #expect(again.status == 3 && again.output.contains("1 given up again"), "\(again)")
@@ -69,6 +72,68 @@ extension SystemTests {
       let gone = try await scene.tidemark("dead-letters", "drop", "\(ids[2])")
       #expect(gone.status == 64 && gone.errors.contains("letter.unknown"), "\(gone)")
       #expect(service.isRunning)
+    }
+
+    @Test func `A report holds both sides with what differs marked, and the doctor's bundle holds neither data nor secrets`()
+      async throws
+    {
+      let (scene, service) = try await running()
+      #expect(try await scene.tidemark("pause", "customers").status == 0)
+      try await scene.shop.execute("UPDATE customers SET city = '=cmd()', phone = NULL WHERE id = 1")
+      try await scene.shop.execute(
+        "INSERT INTO customers (id, name, email) VALUES (950, 'Only <here>', 'secret-canary@shop.example')")
+      let csv = try await scene.tidemark("report", "customers", "--format", "csv", "--different")
+      let rows = csv.output.split(separator: "\n")
+      #expect(csv.status == 0 && rows[0].hasPrefix("database key,application key,state,database name"), "\(csv)")
+      #expect(rows.contains { $0.hasPrefix("1,c_") && $0.contains(",different,") && $0.contains("\"'=cmd()\"") }, "\(csv)")
+      #expect(rows.contains { $0.hasPrefix("950,,missing in the application,Only <here>,,") }, "\(csv)")
+      #expect(rows.count == 3, "\(csv)")
+      let html = try await scene.tidemark("report", "customers", "--format", "html")
+      #expect(html.output.contains("Only &lt;here&gt;") && html.output.contains("<td class=\"ne\">=cmd() <b>≠</b>"))
+      let orders = try await scene.tidemark("report", "orders", "--format", "json")
+      let order = try JSONValue(parsing: String(orders.output.split(separator: "\n").first ?? ""))
+      #expect(order.at("state") == "equal" && order.at("refers_to.customer_id.email") != nil, "\(orders)")
+      let table = try await scene.tidemark("report", "customers")
+      #expect(table.output.contains("    ≠ city: database =cmd(), application "), "\(table)")
+
+      let bundle = try await scene.tidemark("doctor")
+      let document = try JSONValue(parsing: bundle.output)
+      for part in ["version", "machine", "configuration", "findings", "status", "dead_letters", "metrics"] {
+        #expect(document.at(part) != nil && document.at("\(part).unavailable") == nil, "\(part)")
+      }
+      #expect(bundle.output.contains("${env:CRM_TOKEN}"))
+      for secret in ["\"sandbox\"", "secret-canary", "shop.example"] {
+        #expect(!bundle.output.contains(secret), "\(secret)")
+      }
+      #expect(service.isRunning)
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: mandoc), "mandoc is not installed"))
+    func `The man page is one that mandoc has nothing against, and every completion script is one`() async throws {
+      let folder = ScratchFolder()
+      let manual = try await Child(["help", "manual"], in: folder.path).ending()
+      #expect(manual.status == 0 && manual.output.contains(".Ss tidemark dead\\-letters retry"), "\(manual)")
+      try manual.output.write(toFile: folder.file("tidemark.1"), atomically: true, encoding: .utf8)
+      let check = Process()
+      check.executableURL = URL(fileURLWithPath: mandoc)
+      check.arguments = ["-T", "lint", "-W", "warning", folder.file("tidemark.1")]
+      let said = Pipe()
+      check.standardOutput = said
+      check.standardError = said
+      try check.run()
+      let text = String(decoding: said.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      check.waitUntilExit()
+      #expect(check.terminationStatus == 0, "\(text)")
+      for shell in ["bash", "zsh", "fish"] {
+        let script = try await Child(["--generate-completion-script", shell], in: folder.path).ending()
+        #expect(script.status == 0 && script.output.contains("dead-letters"), "\(shell)")
+      }
+      let code = try await Child(["help", "http.422"], in: folder.path).ending()
+      #expect(code.status == 0 && code.output.contains("dead-letters show"), "\(code)")
+      let unknown = try await Child(["help", "http.secret"], in: folder.path).ending()
+      #expect(unknown.status == 0, "a status that is not listed is explained by its family")
+      let wrong = try await Child(["help", "confg.secret"], in: folder.path).ending()
+      #expect(wrong.status == 64 && wrong.errors.contains("did you mean config.secret"), "\(wrong)")
     }
 
     @Test func `A link that is paused rests, also after a restart, and goes on where it was`() async throws {
@@ -104,7 +169,8 @@ extension SystemTests {
       #expect(next.isRunning)
     }
 
-    @Test func `Without a service a pause is kept for the next one, and nobody delivers for it meanwhile`() async throws {
+    @Test func `Without a service a pause is kept for the next one, and nobody delivers for it meanwhile`() async throws
+    {
       let scene = try await Scene(.sqlite)
       try await scene.tidemark("attach")
       let service = try await scene.run()
@@ -170,7 +236,9 @@ extension SystemTests {
       #expect(service.isRunning)
     }
 
-    @Test func `Without a service a reload ends with 69, and a status that is watched tells again and again`() async throws {
+    @Test func `Without a service a reload ends with 69, and a status that is watched tells again and again`()
+      async throws
+    {
       let scene = try await Scene(.sqlite)
       try await scene.tidemark("attach")
       let service = try await scene.run()
@@ -187,3 +255,5 @@ extension SystemTests {
     }
   }
 }
+
+private let mandoc = "/usr/bin/mandoc"

@@ -80,6 +80,19 @@ extension SystemTests {
       #expect(check.terminationStatus == 0, "its exposure is above 2.0")
     }
 
+    @Test func `The alert rules and the dashboard ask for metrics that there are`() throws {
+      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+      let declared = try String(
+        contentsOf: root.appending(path: "Sources/Platform/Telemetry/Telemetry+Metrics.swift"), encoding: .utf8)
+      for file in ["alerts.yaml", "dashboard.json"] {
+        let text = try String(contentsOf: root.appending(path: "operations/\(file)"), encoding: .utf8)
+        let names = Set(text.matches(of: /tidemark_[a-z_]+/).map { $0.output.replacing("_bucket", with: "") })
+        #expect(names.count > 8)
+        for name in names { #expect(declared.contains("\"\(name)\""), "\(file) asks for \(name)") }
+      }
+    }
+
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: promtool), "promtool is not installed"))
     func `The alert rules fire when they should and are silent when they should be`() throws {
       let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

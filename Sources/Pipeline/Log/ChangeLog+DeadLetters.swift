@@ -85,8 +85,9 @@ extension ChangeLog {
   static func take(_ ids: [Int64], _ decision: Failure, _ session: SQLiteSession) throws -> Int {
     var taken = 0
     for id in ids {
-      let letter = try session.first("SELECT link, direction, sequence, key FROM dead_letters WHERE id = ?", [.integer(id)])
-      { row in
+      let letter = try session.first(
+        "SELECT link, direction, sequence, key FROM dead_letters WHERE id = ?", [.integer(id)]
+      ) { row in
         (
           link: [SQLiteValue.text(row.string(0)), .integer(row.integer(1))], sequence: LogSequence(row.integer(2)),
           key: row.string(3)

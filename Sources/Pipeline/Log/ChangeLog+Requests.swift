@@ -70,7 +70,8 @@ extension ChangeLog {
       var saved = saved
       let end = try Self.appendBlocks(changes, from: SourceName(saved.work.kind), session)
       if !changes.isEmpty { saved.last = end }
-      let decision = Failure(code: Self.retriedByHand, message: "somebody had it tried again, with sequence \(end) or before")
+      let decision = Failure(
+        code: Self.retriedByHand, message: "somebody had it tried again, with sequence \(end) or before")
       _ = try Self.take(letters, decision, session)
       try Self.save(saved, session)
       return saved

@@ -34,7 +34,8 @@ package struct ReplayLoop: Service {
   ///   - lanes: how many records are delivered side by side.
   package init(
     _ link: Link, _ direction: Direction, log: ChangeLog, locks: RecordLocks,
-    gate: LinkGate = LinkGate(), lanes: Int = 16, retry: RetryPolicy = RetryPolicy(), telemetry: Telemetry, logger: Logger
+    gate: LinkGate = LinkGate(), lanes: Int = 16, retry: RetryPolicy = RetryPolicy(), telemetry: Telemetry,
+    logger: Logger
   ) {
     self.link = link
     self.direction = direction

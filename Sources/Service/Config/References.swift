@@ -76,7 +76,8 @@ struct References {
       }
     default:
       // Not repeated: what follows the brace may be a secret written by mistake.
-      value.report("config.reference", "unknown kind of reference", hint: "write ${env:NAME}, ${file:path} or ${command:program}")
+      value.report(
+        "config.reference", "unknown kind of reference", hint: "write ${env:NAME}, ${file:path} or ${command:program}")
     }
     return nil
   }

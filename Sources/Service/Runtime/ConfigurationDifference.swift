@@ -28,6 +28,13 @@ package struct ConfigurationDifference: Sendable {
     needsRestart = lines.filter { $0.hasPrefix("log.path") || $0.hasPrefix("http.") }
   }
 
+  /// Every setting of a configuration as it may be shown: secrets by their references, addresses without passwords.
+  static func shown(_ configuration: Configuration) -> [(name: String, value: String)] {
+    settings(configuration).flatMap { part in
+      part.values.sorted { $0.key < $1.key }.map { ("\(part.name)\($0.key)", $0.value.shown) }
+    }
+  }
+
   private struct Setting: Equatable {
     let value: String
     let shown: String
@@ -37,7 +44,12 @@ package struct ConfigurationDifference: Sendable {
 
   private static func settings(_ configuration: Configuration) -> [Part] {
     [
-      ("log", flattened(configuration.retention).merging([".path": Setting(value: configuration.log, shown: configuration.log)]) { $1 }),
+      (
+        "log",
+        flattened(configuration.retention).merging([
+          ".path": Setting(value: configuration.log, shown: configuration.log)
+        ]) { $1 }
+      ),
       ("http", flattened(configuration.http)),
     ] + configuration.databases.map { ("databases.\($0.name)", flattened($0)) }
       + configuration.connectors.map { ("connectors.\($0.name)", flattened($0)) }

@@ -54,7 +54,8 @@ package struct LetterDesk: Sendable {
     let end = link[letter.direction.source]
     let key = try RecordKey(encoded: letter.key)
     let write = Write(
-      .update, key: key, fields: fields, expected: nil, idempotencyKey: "edit-\(letter.id)-\(Timestamp.now.microseconds)")
+      .update, key: key, fields: fields, expected: nil,
+      idempotencyKey: "edit-\(letter.id)-\(Timestamp.now.microseconds)")
     let place = "\(end.name) \(key)"
     switch await end.target.apply([write]).first {
     case .applied: return

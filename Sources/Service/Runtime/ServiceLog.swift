@@ -75,7 +75,9 @@ package struct ServiceLog: LogHandler {
       "time": .string(now.text), "level": .string(level.rawValue), "logger": .string(label),
       "message": .string(ShownText.plain(message)),
     ]
-    for detail in details where members[detail.name] == nil { members[detail.name] = .string(ShownText.plain(detail.value)) }
+    for detail in details where members[detail.name] == nil {
+      members[detail.name] = .string(ShownText.plain(detail.value))
+    }
     if repeated > 0 { members["repeated"] = .integer(repeated) }
     return JSONValue.object(members).text + "\n"
   }

@@ -24,7 +24,8 @@ package struct StatusReporter: Sendable {
   ///   - polled: the captured tables that are sources of their own.
   ///   - telemetry: nil when the report is made beside the service, or without one.
   package init(_ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?) {
-    self.init(configuration, polled: polled, log: log, telemetry: telemetry, board: VitalsBoard(), trends: TrendBoard(),
+    self.init(
+      configuration, polled: polled, log: log, telemetry: telemetry, board: VitalsBoard(), trends: TrendBoard(),
       started: .now)
   }
 

@@ -19,7 +19,9 @@ struct Upkeep: Service {
   private let trends: TrendBoard
   private let logger: Logger
 
-  init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, board: VitalsBoard, trends: TrendBoard, logger: Logger) {
+  init(
+    _ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, board: VitalsBoard, trends: TrendBoard, logger: Logger
+  ) {
     self.assembly = assembly
     self.log = log
     self.telemetry = telemetry

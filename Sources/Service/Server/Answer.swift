@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import JSON
 
@@ -27,5 +28,13 @@ enum Answer {
     ]
     if let code { members["code"] = .string(code) }
     return body(JSONValue.object(members).text, "application/problem+json", status: status, headers)
+  }
+}
+
+extension HTTPField.Name {
+  /// A name that is written in the source, which is one.
+  init(written name: StaticString) {
+    guard let parsed = HTTPField.Name("\(name)") else { preconditionFailure("\(name) is no name of a header") }
+    self = parsed
   }
 }

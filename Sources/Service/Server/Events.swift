@@ -10,7 +10,7 @@ enum Events {
   static func response(_ text: @escaping @Sendable () async throws -> String) -> Response {
     var response = Answer.body("", "text/event-stream; charset=utf-8")
     // A proxy that collects an answer before it passes it on would show nothing.
-    response.headers[.init("X-Accel-Buffering")!] = "no"
+    response.headers[HTTPField.Name(written: "X-Accel-Buffering")] = "no"
     response.body = ResponseBody { writer in
       while !Task.isCancelled, !Task.isShuttingDownGracefully {
         let event = (try? await text()).map(frame) ?? ": the status could not be read\n\n"

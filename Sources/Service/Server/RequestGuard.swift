@@ -57,7 +57,7 @@ struct RequestGuard: Sendable {
   }
 
   /// A cross-origin request with such a header is asked about first, and nobody here allows it.
-  static let pageHeader = HTTPField.Name("X-Tidemark")!
+  static let pageHeader = HTTPField.Name(written: "X-Tidemark")
 
   private func isOurs(_ authority: String) -> Bool {
     let name = Self.host(authority).lowercased()

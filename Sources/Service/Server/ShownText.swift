@@ -67,7 +67,7 @@ package enum ShownText {
   }
 
   /// `plain`, and safe as HTML text and inside a quoted attribute.
-  static func html(_ text: String) -> String {
+  package static func html(_ text: String) -> String {
     var escaped = ""
     for character in plain(text).unicodeScalars {
       switch character {

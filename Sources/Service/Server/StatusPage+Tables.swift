@@ -102,7 +102,9 @@ extension StatusPage {
   }
 
   /// A column for those who may act.
-  private func actions(_ buttons: HTML) -> [Cell] { canAct ? [Cell("Act", "<span class=\"acts\">\(buttons)</span>")] : [] }
+  private func actions(_ buttons: HTML) -> [Cell] {
+    canAct ? [Cell("Act", "<span class=\"acts\">\(buttons)</span>")] : []
+  }
 
   private func time(_ moment: Timestamp) -> HTML {
     "<time datetime=\"\(moment.text)\">\(ShownText.age(moment, at: report.generatedAt))</time>"

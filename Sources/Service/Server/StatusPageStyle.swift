@@ -51,7 +51,7 @@ enum StatusPageStyle {
     td[data-head="Record"] { min-width: 8rem }
     td { border-top: 1px solid var(--line) } .number { text-align: right }
     footer { margin-top: 1.75rem } a { color: var(--sea) } .none { color: var(--soft) }
-    button { font: inherit; font-size: .8rem; padding: .15rem .7rem; border: 1px solid var(--line); border-radius: .45rem;
+    button { font: inherit; font-size: .8rem; white-space: nowrap; padding: .15rem .7rem; border: 1px solid var(--line); border-radius: .45rem;
       background: var(--ground); color: var(--ink); cursor: pointer } button:hover { border-color: var(--sea) }
     .top .pill { margin-left: auto } .acts { display: inline-flex; gap: .35rem } .note { color: var(--warn);
       font-size: .85rem }

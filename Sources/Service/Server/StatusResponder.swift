@@ -32,7 +32,8 @@ struct StatusResponder: Sendable {
         "This server is not known by that name. Ask for it by the address in `http.listen`, or set `http.token`.")
     }
     guard requestGuard.isAuthorized(request) else {
-      return Answer.problem(.unauthorized, "A bearer token is needed.", code: nil, [.wwwAuthenticate: "Basic realm=\"tidemark\""])
+      return Answer.problem(
+        .unauthorized, "A bearer token is needed.", code: nil, [.wwwAuthenticate: "Basic realm=\"tidemark\""])
     }
     switch path {
     case ["metrics"]: return Answer.body(telemetry.exposition(), Telemetry.expositionType)
@@ -41,7 +42,8 @@ struct StatusResponder: Sendable {
       return Events.response { [api, canAct] in
         StatusPage(report: try await api.status(), nonce: "", canAct: canAct).main.text
       }
-    case ["api", "v1", "events"] where request.method == .get: return Events.response { [api] in try await api.status().json.text }
+    case ["api", "v1", "events"] where request.method == .get:
+      return Events.response { [api] in try await api.status().json.text }
     case []: return await withReport(page)
     case let path where path.starts(with: ["api", "v1"]):
       return await api.respond(to: request, Array(path.dropFirst(2))) { requestGuard.refusal(toAct: $0) }
@@ -107,7 +109,8 @@ struct StatusResponder: Sendable {
   private func page(_ report: StatusReport) -> Response {
     let nonce =
       String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
-    var response = Answer.body(StatusPage(report: report, nonce: nonce, canAct: canAct).html.text, "text/html; charset=utf-8")
+    var response = Answer.body(
+      StatusPage(report: report, nonce: nonce, canAct: canAct).html.text, "text/html; charset=utf-8")
     response.headers[.contentSecurityPolicy] =
       "default-src 'none'; style-src 'nonce-\(nonce)'; script-src 'nonce-\(nonce)'; connect-src 'self'; "
       + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

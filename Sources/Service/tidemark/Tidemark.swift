@@ -33,11 +33,12 @@ struct Tidemark: AsyncParsableCommand {
     subcommands: [
       Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
       VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
-      Conflicts.self, DeadLetters.self, Pause.self, Resume.self, Reload.self, SandboxCommand.self,
+      Conflicts.self, DeadLetters.self, Pause.self, Resume.self, Reload.self, Report.self, Doctor.self, SandboxCommand.self,
     ])
 
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments == ["help", "manual"], let text = try? Manual.text() { return print(text, terminator: "") }
     if let text = HelpTopic(arguments)?.text ?? HelpTopic.list(arguments) { return print(text) }
     if let mistyped = HelpTopic.unknown(arguments) ?? mistyped(arguments.first) {
       printError(mistyped)

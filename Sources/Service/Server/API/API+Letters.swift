@@ -6,7 +6,7 @@ import Log
 
 /// Dead letters: listed, tried again, dropped.
 extension API {
-  static let link = HTTPField.Name("Link")!
+  static let link = HTTPField.Name(written: "Link")
 
   private static let lettersOnPage = 50
   private static let mostOnPage = 500
@@ -82,7 +82,8 @@ extension API {
 
   private static func encoded(_ text: String) -> String {
     text.utf8.map { byte in
-      let isPlain = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || (48...57).contains(byte)
+      let isPlain =
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || (48...57).contains(byte)
         || [UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains(byte)
       return isPlain ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }.joined()

@@ -18,7 +18,8 @@ enum OpenAPI {
       "openapi": "3.1.0",
       "info": [
         "title": "Tidemark", "version": "1",
-        "description": "What a running service shows and does. Members may be added; none is removed or changes its meaning.",
+        "description":
+          "What a running service shows and does. Members may be added; none is removed or changes its meaning.",
       ],
       "paths": .object(JSONObject(paths.map { ($0.0, .object($0.1)) })),
       "security": [["token": []]],
