@@ -250,6 +250,14 @@ struct ConfigurationProblemTests {
     ("mysql://h/d", "expected a URL such as \"postgres://…\" or \"sqlite:path\""),
     ("sqlite:", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
     ("sqlite://x", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
+    (
+      "postgres://u:p@ss@h/d",
+      "a password cannot be written here itself — write ${env:NAME} in its place, or use a password file (~/.pgpass)"
+    ),
+    (
+      "postgres://u@h/d?password=hush",
+      "a password cannot be written here itself — write ${env:NAME} in its place, or use a password file (~/.pgpass)"
+    ),
     ("postgres://u:${env:NOPE}@h/d", "the environment variable NOPE is not set — set it where Tidemark starts"),
   ])
   func `a database's address is checked and not repeated`(url: String, expected: String) throws {

@@ -74,7 +74,8 @@ extension SystemTests {
       #expect(service.isRunning)
     }
 
-    @Test func `A report holds both sides with what differs marked, and the doctor's bundle holds neither data nor secrets`()
+    @Test
+    func `A report holds both sides with what differs marked, and the doctor's bundle holds neither data nor secrets`()
       async throws
     {
       let (scene, service) = try await running()
@@ -85,7 +86,8 @@ extension SystemTests {
       let csv = try await scene.tidemark("report", "customers", "--format", "csv", "--different")
       let rows = csv.output.split(separator: "\n")
       #expect(csv.status == 0 && rows[0].hasPrefix("database key,application key,state,database name"), "\(csv)")
-      #expect(rows.contains { $0.hasPrefix("1,c_") && $0.contains(",different,") && $0.contains("\"'=cmd()\"") }, "\(csv)")
+      #expect(
+        rows.contains { $0.hasPrefix("1,c_") && $0.contains(",different,") && $0.contains("\"'=cmd()\"") }, "\(csv)")
       #expect(rows.contains { $0.hasPrefix("950,,missing in the application,Only <here>,,") }, "\(csv)")
       #expect(rows.count == 3, "\(csv)")
       let html = try await scene.tidemark("report", "customers", "--format", "html")
@@ -106,6 +108,40 @@ extension SystemTests {
         #expect(!bundle.output.contains(secret), "\(secret)")
       }
       #expect(service.isRunning)
+    }
+
+    @Test(arguments: [DatabaseKind.sqlite, .postgres])
+    func `A configuration that init writes passes check, as it is and with an application`(
+      kind: DatabaseKind
+    ) async throws {
+      let scene = try await Scene(kind)
+      try await scene.shop.execute(
+        "CREATE TABLE \"odd name\" (note TEXT)", "CREATE TABLE \"Line Items\" (id INT PRIMARY KEY, \"Qty: 1\" INT)")
+      let plain = try await scene.tidemark("init", scene.shop.url, "--output", "plain.yaml")
+      #expect(plain.status == 0, "\(plain)")
+      let text = try String(contentsOfFile: scene.folder.file("plain.yaml"), encoding: .utf8)
+      #expect(text.contains("#    table: shop.customers") && text.contains("odd name has no primary key"), "\(text)")
+      let checked = try await scene.tidemark("check", "--config", "plain.yaml")
+      #expect(checked.status == 0, "\(checked)\n\(text)")
+      let again = try await scene.tidemark("init", scene.shop.url, "--output", "plain.yaml")
+      #expect(again.status == 64 && again.errors.contains("usage.exists"), "\(again)")
+
+      // Everything that stands in comments is what a person may take out of them.
+      let uncommented = text.replacing("connectors: {}", with: "connectors:").replacing("links: {}", with: "links:")
+        .split(separator: "\n", omittingEmptySubsequences: false)
+        .map { $0.hasPrefix("#  ") && !$0.contains("no primary key") ? String($0.dropFirst()) : String($0) }
+        .joined(separator: "\n")
+      try uncommented.write(toFile: scene.folder.file("whole.yaml"), atomically: true, encoding: .utf8)
+      let whole = try await scene.tidemark("check", "--offline", "--config", "whole.yaml")
+      #expect(whole.status == 0, "\(whole)\n\(uncommented)")
+
+      let full = try await scene.tidemark(
+        "init", scene.shop.url, "--use", "sandbox", "--url", scene.crm.url, "--auth", "token=CRM_TOKEN", "--object",
+        "customers=contacts", "--output", "full.yaml")
+      #expect(full.status == 0, "\(full)")
+      let written = try String(contentsOfFile: scene.folder.file("full.yaml"), encoding: .utf8)
+      let verified = try await scene.tidemark("check", "--config", "full.yaml")
+      #expect(verified.status == 0, "\(verified)\n\(written)")
     }
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: mandoc), "mandoc is not installed"))
@@ -134,6 +170,103 @@ extension SystemTests {
       #expect(unknown.status == 0, "a status that is not listed is explained by its family")
       let wrong = try await Child(["help", "confg.secret"], in: folder.path).ending()
       #expect(wrong.status == 64 && wrong.errors.contains("did you mean config.secret"), "\(wrong)")
+    }
+
+    @Test func `Whoever has the token acts by the API, events are told, and none of it holds up a stop`() async throws {
+      let scene = try await Scene(.sqlite)
+      try scene.configure(token: "${env:CRM_TOKEN}")
+      try await scene.tidemark("attach")
+      let service = try await scene.run()
+      func call(_ method: String, _ path: String, token: String? = "sandbox") async throws -> HTTPResponse {
+        var request = HTTPRequest(method, scene.address + path, timeout: .seconds(10))
+        if let token { request.headers["Authorization"] = "Bearer \(token)" }
+        return try await HTTPClient().send(request)
+      }
+      #expect(try await call("POST", "/api/v1/links/customers/pause", token: nil).status == 401)
+      #expect(try await call("GET", "/api/v1/status", token: "wrong").status == 401)
+      let asked = try await call("POST", "/api/v1/links/customers/pause")
+      #expect(asked.status == 202)
+      let place = asked.headers["Location"] ?? ""
+      try await eventually("it is done") {
+        try JSONValue(parsing: try await call("GET", place).body).at("state") == "done"
+      }
+      try await eventually("the link is paused") {
+        try JSONValue(parsing: try await call("GET", "/api/v1/links/customers").body).at("health.state") == "paused"
+      }
+      #expect(try await call("POST", "/api/v1/links/customers/resume").status == 202)
+      let story = try JSONValue(parsing: try await call("GET", "/api/v1/links/customers/records/1").body)
+      #expect(story.at("lines.0")?.stringValue?.contains("Link customers") == true, "\(story.text)")
+
+      let listener = Process()
+      listener.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
+      listener.arguments = ["-sN", "-H", "Authorization: Bearer sandbox", scene.address + "/events"]
+      let said = Pipe()
+      listener.standardOutput = said
+      try listener.run()
+      var told = ""
+      while told.components(separatedBy: "<header>").count < 3 {
+        let part = said.fileHandleForReading.availableData
+        guard !part.isEmpty else { break }
+        told += String(decoding: part, as: UTF8.self)
+      }
+      #expect(told.hasPrefix("data: ") && told.components(separatedBy: "<header>").count >= 3)
+      // Somebody still looks.
+      service.signal(SIGTERM)
+      let ending = await service.ending(within: .seconds(20))
+      #expect(ending.status == 0, "\(ending.errors)")
+      listener.waitUntilExit()
+    }
+
+    @Test func `Invariant 12: no secret is in anything that is written or answered, whatever goes wrong`() async throws
+    {
+      let scene = try await Scene(.sqlite)
+      let canaries = ["file-canary-7731", "env-canary-7732", "command-canary-7733", "stderr-canary-7734"]
+      try canaries[0].write(toFile: scene.folder.file("token"), atomically: true, encoding: .utf8)
+      try scene.configure(token: "${file:token}")
+      let file = scene.folder.file("tidemark.yaml")
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+        .replacing(
+          "use: sandbox,",
+          with: "use: sandbox, webhook: { secret: \"${command:echo \(canaries[3]) >&2; cat webhook}\" },")
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+      try canaries[2].write(toFile: scene.folder.file("webhook"), atomically: true, encoding: .utf8)
+      let secrets = ["CRM_TOKEN": canaries[1]]
+      func tidemark(_ arguments: String...) async throws -> Child.Ending {
+        try await Child(arguments, in: scene.folder.path, environment: secrets).ending()
+      }
+      #expect(try await tidemark("attach").status == 0)
+      let service = try Child(
+        ["run", "--log-level", "trace"], in: scene.folder.path, environment: secrets)
+      _ = try await service.line(after: "tidemark: running; status at ")
+      func get(_ path: String, _ method: String = "GET") async throws -> String {
+        var request = HTTPRequest(method, scene.address + path, timeout: .seconds(10))
+        request.headers["Authorization"] = "Bearer \(canaries[0])"
+        return String(decoding: try await HTTPClient().send(request).body, as: UTF8.self)
+      }
+      // The application refuses this token, so that there are errors to be told.
+      try await eventually("it says that it is refused") { try await get("/readyz").contains("unauthorized") }
+      var outputs: [String] = []
+      for path in ["/", "/metrics", "/readyz", "/api/v1/status", "/api/v1/openapi.json", "/nowhere"] {
+        outputs.append(try await get(path))
+      }
+      outputs.append(try await get("/webhooks/crm", "POST"))
+      for command in [
+        ["check"], ["status"], ["status", "--json"], ["doctor"], ["reload"], ["explain", "customers", "1"], ["verify"],
+        ["log", "--rows"],
+      ] {
+        let ending = try await Child(command, in: scene.folder.path, environment: secrets).ending()
+        outputs += [ending.output, ending.errors]
+      }
+      // A literal is refused, and not repeated.
+      try text.replacing("${file:token}", with: "literal-canary-7735").write(
+        toFile: file, atomically: true, encoding: .utf8)
+      let refused = try await tidemark("check")
+      #expect(refused.status == 78 && refused.errors.contains("config.secret"), "\(refused)")
+      outputs += [refused.output, refused.errors, service.outputText, service.errorText]
+      for canary in canaries + ["literal-canary-7735"] {
+        for output in outputs { #expect(!output.contains(canary), "\(canary) is in \(output)") }
+      }
+      #expect(service.isRunning)
     }
 
     @Test func `A link that is paused rests, also after a restart, and goes on where it was`() async throws {

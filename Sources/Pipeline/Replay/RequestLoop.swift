@@ -135,7 +135,10 @@ package struct RequestLoop: Service {
     while request.state == .requested {
       let part = Array(rest.prefix(Self.lettersAtOnce))
       rest = rest.dropFirst(part.count)
-      for direction in subject.directions { try await waitForRoom(subject.link, direction) }
+      // A few may go at once, however much is pending: somebody looks at them.
+      if request.changes > 0 {
+        for direction in subject.directions { try await waitForRoom(subject.link, direction) }
+      }
       let found = try await log.deadLetters(
         matching: LetterFilter(ids: part, link: subject.link.name), limit: part.count
       ).reversed().filter { $0.logged != nil }

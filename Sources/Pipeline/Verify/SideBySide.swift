@@ -1,4 +1,4 @@
-package import Changes
+import Changes
 package import JSON
 package import Log
 import Mapping

@@ -3,6 +3,7 @@ package import Config
 import HTTP
 package import JSON
 import Log
+import Server
 
 /// What somebody who helps from afar needs to know: how it is configured, what stands in the way, how everything stands. Holds
 /// no values of rows, no keys of records, and no secrets: safe to paste.

@@ -2,6 +2,7 @@ import Changes
 package import Config
 package import JSON
 package import Log
+import Server
 
 /// The story of one record: what the log knows of it, and why nothing happened where nothing did.
 package struct Explanation: Sendable {
@@ -92,7 +93,8 @@ package struct Explanation: Sendable {
       let origin = words(logged.change.origin)
       let committed = logged.change.committedAt
       let time = committed == .unknown ? "" : ", committed at \(committed.text)"
-      return "\(direction): sequence \(logged.sequence), \(logged.change.operation) at \(endpoint)\(origin)\(time): \(place)."
+      return
+        "\(direction): sequence \(logged.sequence), \(logged.change.operation) at \(endpoint)\(origin)\(time): \(place)."
     }
   }
 
@@ -101,7 +103,8 @@ package struct Explanation: Sendable {
     case ChangeLog.retriedByHand, ChangeLog.droppedByHand:
       return "\(direction): sequence \(note.sequence), \(note.lastAt.text): \(note.happening.message)."
     default:
-      let times = note.times == 1 ? "an attempt failed at" : "\(note.times) attempts failed from \(note.firstAt.text) to"
+      let times =
+        note.times == 1 ? "an attempt failed at" : "\(note.times) attempts failed from \(note.firstAt.text) to"
       return "\(direction): sequence \(note.sequence), \(times) \(note.lastAt.text): \(note.happening)."
     }
   }

@@ -101,7 +101,7 @@ enum StatusPageStyle {
       clearTimeout(hush); hush = setTimeout(() => { told.hidden = true; }, 6000);
     }
     async function ask(path, method) {
-      const answer = await fetch(path, { method, headers: { "X-Tidemark": "page" }, cache: "no-store" });
+      const answer = await fetch(location.origin + path, { method, headers: { "X-Tidemark": "page" }, cache: "no-store" });
       const body = answer.status === 204 ? {} : await answer.json();
       if (!answer.ok) throw new Error(body.detail || answer.statusText);
       return body;

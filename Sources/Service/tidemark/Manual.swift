@@ -9,7 +9,8 @@ enum Manual {
     guard let command = help.at("command") else { return "" }
     var lines = [
       ".Dt TIDEMARK 1", ".Os", ".Sh NAME", ".Nm tidemark",
-      ".Nd \(escaped(command.at("abstract")?.stringValue ?? ""))", ".Sh SYNOPSIS", ".Nm", ".Ar command", ".Op Ar options",
+      ".Nd \(escaped(command.at("abstract")?.stringValue ?? ""))", ".Sh SYNOPSIS", ".Nm", ".Ar command",
+      ".Op Ar options",
       ".Sh DESCRIPTION",
     ]
     lines += block(command.at("discussion")?.stringValue)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Changes
 import Config
 import Log
+import Replay
 import Runtime
 import Verify
 

@@ -9,6 +9,7 @@ struct Tidemark: AsyncParsableCommand {
     abstract: "Keeps the tables of a database in step, both ways, with the applications of a business.",
     discussion: """
       EXAMPLES
+        tidemark init sqlite:shop.db   write a first configuration
         tidemark check                 look for everything that stands in the way
         tidemark attach --dry-run      print the SQL that attach would run
         tidemark attach && tidemark run
@@ -31,9 +32,10 @@ struct Tidemark: AsyncParsableCommand {
       """,
     version: tidemarkVersion,
     subcommands: [
-      Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
+      Init.self, Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
       VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, Confirm.self,
-      Conflicts.self, DeadLetters.self, Pause.self, Resume.self, Reload.self, Report.self, Doctor.self, SandboxCommand.self,
+      Conflicts.self, DeadLetters.self, Pause.self, Resume.self, Reload.self, Report.self, Doctor.self,
+      SandboxCommand.self,
     ])
 
   static func main() async {

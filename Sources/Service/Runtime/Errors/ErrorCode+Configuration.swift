@@ -105,6 +105,8 @@ extension ErrorCode {
       consequence: "The command did nothing.",
       entries: [
         Entry("usage.keys", "The file of keys cannot be read.", remedy: "One key a line."),
+        Entry("usage.exists", "A file is there already.", remedy: "Name another one, or move it away."),
+        Entry("usage.table", "There is no such table.", remedy: "Use one that the message lists."),
         Entry(
           "link.unknown", "There is no link of that name.",
           remedy: "Use one the message lists. A link that is new in the file takes `tidemark reload`."),
