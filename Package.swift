@@ -20,6 +20,7 @@ let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -95,7 +96,7 @@ let endpoints: [Target] = [
 
 let service: [Target] = [
   room("Service", "Config", ["Changes", "Mapping", "Reconcile", "YAML"]),
-  room("Service", "Server", ["Changes", "JSON", "Log", "Telemetry", hummingbird, logging, lifecycle]),
+  room("Service", "Server", ["Changes", "JSON", "Log", "Telemetry", hummingbird, httpTypes, logging, lifecycle]),
   room("Service", "Sandbox", ["JSON", "HTTP", crypto, hummingbird, logging, lifecycle]),
   room(
     "Service", "Runtime",
@@ -121,6 +122,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -160,7 +162,7 @@ let package = Package(
       "Service",
       [
         "Changes", "Config", "Mapping", "Reconcile", "Server", "Sandbox", "Runtime", "JSON", "HTTP", "Telemetry", "Log",
-        "YAML", hummingbird, logging,
+        "YAML", hummingbird, httpTypes, logging,
       ]),
     tests("System", ["JSON", "HTTP", "SQLite", "Postgres"]),
   ]

@@ -18,6 +18,7 @@ package enum Migrations {
     Migration(5, PackageResources._005_backfill_requests_sql), Migration(6, PackageResources._006_requests_sql),
     Migration(7, PackageResources._007_links_and_sweeps_sql),
     Migration(8, PackageResources._008_first_contact_sql), Migration(9, PackageResources._009_decisions_sql),
+    Migration(10, PackageResources._010_operating_sql),
   ]
 
   /// The outbox in an attached SQLite database. Its statements are divided by a semicolon at the end of a line.

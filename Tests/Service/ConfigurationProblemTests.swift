@@ -92,7 +92,9 @@ struct ConfigurationProblemTests {
     ),
     (
       "http: { token: abc }",
-      ["1:16: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+      [
+        "1:16: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
+      ]
     ),
     (
       #"http: { token: "${env:NONE}" }"#,
@@ -101,7 +103,7 @@ struct ConfigurationProblemTests {
     (#"http: { token: "${file:/nowhere/x}" }"#, ["1:16: the file /nowhere/x cannot be read"]),
     (
       #"http: { token: "${vault:x}" }"#,
-      ["1:16: unknown kind of reference — write ${env:NAME} or ${file:path}"]
+      ["1:16: unknown kind of reference — write ${env:NAME}, ${file:path} or ${command:program}"]
     ),
     (#"http: { token: "${env:TOKEN" }"#, ["1:16: a reference lacks its closing brace — write ${env:NAME}"]),
     ("log: { path: a.db, keep: 3d, max_bytes: 10GB }", []),
@@ -186,7 +188,7 @@ struct ConfigurationProblemTests {
     (
       "mask_key: abc",
       [
-        "4:15: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"
+        "4:15: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
       ]
     ),
     (
@@ -252,6 +254,14 @@ struct ConfigurationProblemTests {
     ("mysql://h/d", "expected a URL such as \"postgres://…\" or \"sqlite:path\""),
     ("sqlite:", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
     ("sqlite://x", "expected a file path after sqlite: — sqlite:shop.db or sqlite:/var/lib/shop.db"),
+    (
+      "postgres://u:p@ss@h/d",
+      "a password cannot be written here itself — write ${env:NAME} in its place, or use a password file (~/.pgpass)"
+    ),
+    (
+      "postgres://u@h/d?password=hush",
+      "a password cannot be written here itself — write ${env:NAME} in its place, or use a password file (~/.pgpass)"
+    ),
     ("postgres://u:${env:NOPE}@h/d", "the environment variable NOPE is not set — set it where Tidemark starts"),
   ])
   func `a database's address is checked and not repeated`(url: String, expected: String) throws {
@@ -267,7 +277,9 @@ struct ConfigurationProblemTests {
     ),
     (
       "auth: { key: abc },",
-      ["7:23: a secret cannot be written here itself — write ${env:NAME} or ${file:path} and keep the secret there"]
+      [
+        "7:23: a secret cannot be written here itself — write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there"
+      ]
     ),
     ("webhook: {},", [#"7:19: missing key "secret""#]),
   ])

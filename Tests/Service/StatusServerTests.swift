@@ -2,7 +2,9 @@ import Changes
 import Foundation
 import Hummingbird
 import JSON
+import Log
 import Logging
+import Support
 import Telemetry
 import Testing
 
@@ -35,6 +37,11 @@ import Testing
       pendingChanges: 12, replayLagSeconds: 0.8, deliveredTotal: 1_204_377, watermark: LogSequence(1_284_365))
     customers.pull = .init(
       pendingChanges: 0, replayLagSeconds: 0, deliveredTotal: 80_112, watermark: LogSequence(1_284_377))
+    let lags: [Double] = (0..<90).map { place in
+      let rise = place * 37 % 90 < 20 ? place * 13 % 17 : place % 3
+      return 4 + Double(rise) / 2
+    }
+    customers.push?.trend = .init(every: 2, lagSeconds: lags, deliveredPerSecond: 41.5)
     customers.conflictsOpen = 1
     customers.conflictsTotal = 87
     var orders = StatusReport.Link(
@@ -46,7 +53,12 @@ import Testing
         stage: "replay", reason: "unauthorized", advice: StallReason.unauthorized.advice,
         detail: "crm answered 401 to POST /api/orders", since: ago(1_800)))
     orders.deadLetters = 2
-    report.links = [customers, orders]
+    var returns = StatusReport.Link(
+      name: "returns", local: "shop.returns", remote: "crm.cases", direction: "push", state: .paused)
+    returns.push = .init(
+      pendingChanges: 9, replayLagSeconds: 4_100, deliveredTotal: 812, watermark: LogSequence(1_284_300))
+    returns.paused = .init(at: ago(4_200), reason: "cases are being cleaned up")
+    report.links = [customers, orders, returns]
     var backfill = StatusReport.Backfill(
       id: 7, link: "customers", from: "database", endpoint: "shop.customers", reason: "requested", state: "running",
       requestedAt: ago(90))
@@ -76,14 +88,21 @@ import Testing
     var telemetry = Telemetry(version: "0.1.0")
     var report = StatusServerTests.report()
     var webhookAnswer = WebhookAnswer.accepted
+    /// Nil: an empty one.
+    var log: ChangeLog?
 
     func callAsFunction(
       _ path: String, method: HTTPRequest.Method = .get, host: String = "localhost:8642", body: Int = 0,
       _ headers: HTTPFields = [:]
     ) async throws -> (status: Int, headers: HTTPFields, text: String) {
+      let folder = ScratchFolder()
+      let usedLog: ChangeLog
+      if let log { usedLog = log } else { usedLog = try await ChangeLog(path: folder.file("log.db"), access: .writer) }
+      let api = API(
+        log: usedLog, status: { report }, story: { link, key in link == "customers" ? ["lines": [.string(key)]] : nil })
       let responder = StatusResponder(
         requestGuard: RequestGuard(token: token, hostNames: ["tide.example"]), telemetry: telemetry,
-        logger: Logger(label: "test"), status: { report }, webhook: { _, _, _ in webhookAnswer })
+        logger: Logger(label: "test"), api: api, webhook: { _, _, _ in webhookAnswer })
       let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
       let bytes = ByteBuffer(repeating: UInt8(ascii: "x"), count: body)
       let response = await responder.respond(to: Request(head: head, body: .init(buffer: bytes)))
@@ -189,9 +208,12 @@ import Testing
   }
 
   @Test func theWorldIsNotServedWithoutAToken() async {
+    let folder = ScratchFolder()
+    guard let log = try? await ChangeLog(path: folder.file("log.db"), access: .writer) else { return }
     let server = StatusServer(
       configuration: .init(host: "0.0.0.0", port: 0, logger: Logger(label: "test")),
-      telemetry: Telemetry(version: "1"), status: { Self.report() }, webhook: { _, _, _ in .refused })
+      telemetry: Telemetry(version: "1"), api: API(log: log, status: { Self.report() }, story: { _, _ in nil }),
+      webhook: { _, _, _ in .refused })
     let failure = await #expect(throws: Failure.self) { try await server.run() }
     #expect(failure?.code == "http.exposed")
   }

@@ -29,6 +29,9 @@ package protocol AttachedDatabase: ChangeSource {
   /// Removes every trace. Doing it twice changes nothing.
   func detach() async throws
 
+  /// The tables that could be linked, as configurations write them: those that are not Tidemark's or the database's own.
+  func tables() async throws -> [String]
+
   /// The table as an endpoint. `name` is as the configuration writes it, with or without a schema.
   /// - Throws: `Failure` if there is no such table, or it has no key to tell its records by.
   func table(_ name: String) async throws -> any ChangeTarget

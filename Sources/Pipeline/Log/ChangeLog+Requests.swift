@@ -56,8 +56,10 @@ extension ChangeLog {
   }
 
   /// Puts changes on disk for a request, together with how far it is: what is killed in between is not done twice.
+  /// - Parameter letters: the dead letters that these changes were; they are none any more.
   package func append(
-    _ changes: [Change], for request: ControlRequest, place: LogSequence, state: ControlRequest.State
+    _ changes: [Change], for request: ControlRequest, place: LogSequence, state: ControlRequest.State,
+    of letters: [Int64] = []
   ) async throws -> ControlRequest {
     var next = request
     next.place = place
@@ -68,6 +70,9 @@ extension ChangeLog {
       var saved = saved
       let end = try Self.appendBlocks(changes, from: SourceName(saved.work.kind), session)
       if !changes.isEmpty { saved.last = end }
+      let decision = Failure(
+        code: Self.retriedByHand, message: "somebody had it tried again, with sequence \(end) or before")
+      _ = try Self.take(letters, decision, session)
       try Self.save(saved, session)
       return saved
     }
@@ -76,10 +81,11 @@ extension ChangeLog {
   }
 
   /// Ends a request that puts nothing into the log, or that failed.
-  package func end(_ request: ControlRequest, failure: String? = nil) async throws {
+  /// - Parameter message: what there is to say of one that was done.
+  package func end(_ request: ControlRequest, failure: String? = nil, message: String? = nil) async throws {
     var ended = request
     ended.state = failure == nil ? .done : .failed
-    ended.message = failure
+    ended.message = failure ?? message
     let saved = ended
     try await writer.transaction { try Self.save(saved, $0) }
   }

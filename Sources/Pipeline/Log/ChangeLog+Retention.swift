@@ -66,6 +66,9 @@ extension ChangeLog {
     // What may go only grows meanwhile: whatever is not settled now lies behind the hold.
     let hold = try await hold(of: readers)
     var trim = LogTrim()
+    try await writer.transaction { session in
+      try session.execute("DELETE FROM record_notes WHERE last_at < ?", [.integer(before.microseconds)])
+    }
     while true {
       let step = try await writer.transaction { session in
         try Self.trimStep(before: before, bytes: bytes, hold, session)

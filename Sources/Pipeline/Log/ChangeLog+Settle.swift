@@ -84,6 +84,9 @@ extension ChangeLog {
     }
     for intent in settlement.absorbed { try remove(intent, session) }
     if let letter = settlement.deadLetter { try save(letter, link, session) }
+    if let attempt = settlement.attempt {
+      try note(attempt, link, settlement.sequence, key: settlement.key.encoded, session)
+    }
     for conflict in settlement.conflicts { try save(conflict, link, session) }
   }
 

@@ -42,25 +42,6 @@ extension ChangeLog {
     }
   }
 
-  /// Dead letters, newest first; of every link where none is named.
-  package func deadLetters(of link: LinkName? = nil, limit: Int) async throws -> [DeadLetter] {
-    try await reader.run { session in
-      try session.all(
-        """
-        SELECT id, link, direction, sequence, key, frame, code, message, died_at FROM dead_letters
-        WHERE ?1 IS NULL OR link = ?1 ORDER BY id DESC LIMIT ?2
-        """, [.text(orNull: link?.description), .integer(Int64(limit))]
-      ) { row in
-        let sequence = LogSequence(row.integer(3))
-        return DeadLetter(
-          id: row.integer(0), link: LinkName(row.string(1)), direction: Self.direction(row, 2),
-          logged: BlockCodec.decode(row.bytes(5), sequences: sequence...sequence).changes.first, sequence: sequence,
-          key: row.string(4), failure: Failure(code: row.string(6), message: row.string(7)),
-          diedAt: Timestamp(microseconds: row.integer(8)))
-      }
-    }
-  }
-
   static func direction(_ row: SQLiteRow, _ column: Int) -> Direction {
     Direction(rawValue: UInt8(clamping: row.integer(column))) ?? .push
   }

@@ -15,6 +15,13 @@ package struct ControlRequest: Hashable, Sendable, Identifiable {
     case decide(conflict: Int64, Decision)
     /// Takes back what a person decided: both sides get again what they held, and the conflict is open.
     case undo(conflict: Int64)
+    /// Puts the changes of these dead letters into the log once more, and takes the letters off the list.
+    case retry([Int64])
+    /// Lets the link rest until it is resumed, also after a restart.
+    case pause(reason: String?)
+    case resume
+    /// Has the service read its configuration again, or only say what would change. It is asked of the link `*`.
+    case reload(isDryRun: Bool)
   }
 
   package enum State: String, Sendable { case requested, done, failed }
@@ -28,8 +35,13 @@ package struct ControlRequest: Hashable, Sendable, Identifiable {
   /// How many changes were put into the log for it, and the sequence of the last; `.start` where there is none.
   package var changes: Int64
   package var last: LogSequence
-  /// Why it failed.
+  /// Why it failed, or what there is to say of how it was done.
   package var message: String?
+}
+
+extension LinkName {
+  /// What is asked of the service as a whole. No link can have this name.
+  package static let service = LinkName("*")
 }
 
 extension ControlRequest.Work {
@@ -40,12 +52,19 @@ extension ControlRequest.Work {
     case .replay: "replay"
     case .decide: "decide"
     case .undo: "undo"
+    case .retry: "retry"
+    case .pause: "pause"
+    case .resume: "resume"
+    case .reload: "reload"
     }
   }
 
   var detail: JSONObject {
     switch self {
-    case .capture: [:]
+    case .capture, .resume: [:]
+    case .reload(let isDryRun): ["dry_run": .bool(isDryRun)]
+    case .retry(let letters): ["letters": .array(letters.map { .integer($0) })]
+    case .pause(let reason): ["reason": reason.map { .string($0) } ?? .null]
     case .repair(let records, let prefer):
       [
         "prefer": prefer.map { .integer(Int64($0.rawValue)) } ?? .null,
@@ -66,6 +85,12 @@ extension ControlRequest.Work {
   init?(kind: String, detail: JSONObject) {
     switch kind {
     case "capture": self = .capture
+    case "resume": self = .resume
+    case "reload": self = .reload(isDryRun: detail["dry_run"] == .bool(true))
+    case "pause": self = .pause(reason: detail["reason"]?.stringValue)
+    case "retry":
+      guard let letters = detail["letters"]?.arrayValue else { return nil }
+      self = .retry(letters.compactMap(\.integerValue))
     case "repair":
       guard let records = detail["records"]?.arrayValue else { return nil }
       let side = detail["prefer"]?.integerValue.flatMap { Side(rawValue: UInt8(clamping: $0)) }

@@ -33,6 +33,8 @@ package struct Settlement: Sendable {
   package var conflicts: [ConflictRecord] = []
   /// The linked fields in which both sides are equal now: their open conflicts are over, whoever ended them.
   package var shared: JSONObject = [:]
+  /// Why the attempt that ended it so failed; nil where it did not.
+  package var attempt: Failure?
   /// Interrupted writes of either direction that `state` accounts for: nothing needs to be remembered of them.
   package var absorbed: [Intent] = []
 

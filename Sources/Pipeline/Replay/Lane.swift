@@ -25,6 +25,10 @@ struct Lane {
     var attempt = item.waiting?.attempts ?? 0
     var outage = 0
     while !Task.isShuttingDownGracefully {
+      guard loop.gate.isOpen else {
+        try await pause(ReplayLoop.tick)
+        continue
+      }
       let names = try await lock(change)
       let result = await attemptDelivery(item)
       do {
@@ -119,7 +123,10 @@ struct Lane {
     let waiting = WaitingChange(
       sequence: item.logged.sequence, key: item.logged.change.key, attempts: attempts, due: due, waitsFor: parent,
       failure: failure, since: item.waiting?.since ?? item.logged.change.lateSince ?? .now)
-    try await progress.settle(item.logged.change.key, item.logged.sequence, .waiting) { $0.waiting = waiting }
+    try await progress.settle(item.logged.change.key, item.logged.sequence, .waiting) {
+      $0.waiting = waiting
+      $0.attempt = attempts > 0 ? failure : nil
+    }
   }
 
   private func bury(_ item: LaneItem, _ failure: Failure) async throws {
@@ -127,6 +134,7 @@ struct Lane {
     loop.logger.error("\(link.name) \(loop.direction): record \(logged.change.key) was given up: \(failure)")
     try await progress.settle(logged.change.key, logged.sequence, .dead) {
       $0.deadLetter = loop.letter(logged, logged.sequence, logged.change.key.encoded, failure)
+      $0.attempt = failure
     }
     loop.telemetry.deliveries(link: link.name, direction: loop.direction, outcome: Settlement.Ending.dead.rawValue)
       .increment()

@@ -14,7 +14,7 @@ package struct ReplayLoop: Service {
   /// Changes read ahead of the lanes. Bounds memory, and what is read again after a crash.
   private static let mostUnderWay = 512
   /// How soon a waiting change that became due is noticed.
-  private static let tick = Duration.milliseconds(200)
+  static let tick = Duration.milliseconds(200)
 
   let link: Link
   let direction: Direction
@@ -23,6 +23,7 @@ package struct ReplayLoop: Service {
   let log: ChangeLog
   let locks: RecordLocks
   let changeGuard: ChangeGuard?
+  let gate: LinkGate
   let lanes: Int
   let retry: RetryPolicy
   let telemetry: Telemetry
@@ -30,16 +31,19 @@ package struct ReplayLoop: Service {
 
   /// - Parameters:
   ///   - locks: shared by the two directions of the link.
+  ///   - gate: shared by the two directions of the link.
   ///   - lanes: how many records are delivered side by side.
   package init(
-    _ link: Link, _ direction: Direction, log: ChangeLog, locks: RecordLocks, lanes: Int = 16,
-    retry: RetryPolicy = RetryPolicy(), telemetry: Telemetry, logger: Logger
+    _ link: Link, _ direction: Direction, log: ChangeLog, locks: RecordLocks,
+    gate: LinkGate = LinkGate(), lanes: Int = 16, retry: RetryPolicy = RetryPolicy(), telemetry: Telemetry,
+    logger: Logger
   ) {
     self.link = link
     self.direction = direction
     self.log = log
     self.locks = locks
     changeGuard = ChangeGuard(link, direction, log: log)
+    self.gate = gate
     self.lanes = lanes
     self.retry = retry
     self.telemetry = telemetry
@@ -98,6 +102,7 @@ package struct ReplayLoop: Service {
 
   /// Hands what is due and what is new to the lanes, as far as there is room.
   private func feed(_ progress: ReplayProgress, to hand: (LaneItem) -> Void) async throws {
+    guard gate.isOpen else { return }
     if await progress.hasWaiting { try await feedWaiting(progress, to: hand) }
     try await changeGuard?.report(to: telemetry)
     while await progress.countUnderWay < Self.mostUnderWay {

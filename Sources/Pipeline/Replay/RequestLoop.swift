@@ -9,12 +9,17 @@ package struct RequestLoop: Service {
   package struct Subject: Sendable {
     let link: Link
     let directions: [Direction]
+    let gate: LinkGate
     /// Waits until everything committed at the link's ends before the call is in the log, or the call is cancelled.
     let capture: @Sendable () async throws -> Void
 
-    package init(_ link: Link, directions: [Direction], capture: @escaping @Sendable () async throws -> Void) {
+    package init(
+      _ link: Link, directions: [Direction], gate: LinkGate = LinkGate(),
+      capture: @escaping @Sendable () async throws -> Void
+    ) {
       self.link = link
       self.directions = directions
+      self.gate = gate
       self.capture = capture
     }
   }
@@ -24,14 +29,24 @@ package struct RequestLoop: Service {
   /// Live changes go first: with more than this still to be replayed, the next part of a long request waits.
   private static let mostPending = 2_000
 
+  private static let lettersAtOnce = 200
+
   private let subjects: [LinkName: Subject]
   private let log: ChangeLog
   private let logger: Logger
+  private let reload: @Sendable (ControlRequest) async throws -> Void
 
-  package init(_ subjects: [Subject], log: ChangeLog, logger: Logger) {
+  /// - Parameter reload: reads the configuration again; it ends the request itself, or throws why nothing comes of it.
+  package init(
+    _ subjects: [Subject], log: ChangeLog, logger: Logger,
+    reload: @escaping @Sendable (ControlRequest) async throws -> Void = { _ in
+      throw Failure(code: "reload.unserved", message: "only a running service reads its configuration again")
+    }
+  ) {
     self.subjects = Dictionary(subjects.map { ($0.link.name, $0) }) { first, _ in first }
     self.log = log
     self.logger = logger
+    self.reload = reload
   }
 
   package func run() async throws {
@@ -52,8 +67,10 @@ package struct RequestLoop: Service {
   /// Does not throw: what went wrong is told to whoever asked.
   package func carryOut(_ request: ControlRequest) async {
     do {
+      if case .reload = request.work { return try await reload(request) }
       guard let subject = subjects[request.link] else {
-        throw Failure(code: "link.unknown", message: "the service does not know a link \(request.link): restart it")
+        throw Failure(
+          code: "link.unknown", message: "the service does not know a link \(request.link): `tidemark reload`")
       }
       switch request.work {
       case .capture:
@@ -70,6 +87,18 @@ package struct RequestLoop: Service {
       case .undo(let conflict):
         try await ConflictDesk(link: subject.link, directions: subject.directions, log: log).undo(
           conflict, for: request)
+      case .retry(let letters): try await retry(letters, subject, request)
+      case .pause(let reason):
+        try await log.pause(request.link, reason: reason)
+        subject.gate.isOpen = false
+        try await log.end(request)
+        logger.notice("\(request.link) is paused\(reason.map { ": \($0)" } ?? "")")
+      case .resume:
+        try await log.resume(request.link)
+        subject.gate.isOpen = true
+        try await log.end(request)
+        logger.notice("\(request.link) goes on")
+      case .reload: break
       }
     } catch is CancellationError {
       return
@@ -102,6 +131,28 @@ package struct RequestLoop: Service {
         state: part.next == nil ? .done : .requested)
     }
     logger.notice("replay \(request.id) of \(request.link) \(direction): \(request.changes) changes once more")
+  }
+
+  /// What the dead letters were travels once more, at the end of the log: in order with every later change of its record, and
+  /// with what the record holds by then. A letter that is gone was retried or dropped by somebody else.
+  private func retry(_ letters: [Int64], _ subject: Subject, _ request: ControlRequest) async throws {
+    var request = request
+    var rest = letters[...]
+    while request.state == .requested {
+      let part = Array(rest.prefix(Self.lettersAtOnce))
+      rest = rest.dropFirst(part.count)
+      // A few may go at once, however much is pending: somebody looks at them.
+      if request.changes > 0 {
+        for direction in subject.directions { try await waitForRoom(subject.link, direction) }
+      }
+      let found = try await log.deadLetters(
+        matching: LetterFilter(ids: part, link: subject.link.name), limit: part.count
+      ).reversed().filter { $0.logged != nil }
+      request = try await log.append(
+        found.compactMap { $0.logged.map { ReplayOrder.again($0.change) } }, for: request, place: .start,
+        state: rest.isEmpty ? .done : .requested, of: found.map(\.id))
+    }
+    logger.notice("\(request.changes) dead letters of \(request.link) are tried again")
   }
 
   private func waitForRoom(_ link: Link, _ direction: Direction) async throws {

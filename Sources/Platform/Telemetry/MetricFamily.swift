@@ -50,4 +50,7 @@ struct MetricFamily: Sendable {
     series[place] = cell
     return cell
   }
+  mutating func remove(where label: String, is value: String) {
+    series = series.filter { !$0.key.contains(Label(name: label, value: value)) }
+  }
 }

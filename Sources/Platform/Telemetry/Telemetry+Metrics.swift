@@ -112,6 +112,10 @@ extension Telemetry {
       ["link": link])
   }
 
+  package func paused(link: some CustomStringConvertible) -> Gauge {
+    gauge("tidemark_paused", "1 while somebody lets the link rest: nothing is written at either side.", ["link": link])
+  }
+
   // Backfill and log.
 
   package func backfillRows(link: some CustomStringConvertible) -> Counter {

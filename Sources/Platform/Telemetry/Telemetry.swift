@@ -26,6 +26,15 @@ package final class Telemetry: Sendable {
     return writer.text
   }
 
+  /// Takes away every gauge of a link that is replicated no more: the last lag of what is gone is no lag. Counters stay.
+  package func forget(link: some CustomStringConvertible) {
+    families.withLock { families in
+      for (name, family) in families {
+        if case .gauge = family.kind { families[name]?.remove(where: "link", is: link.description) }
+      }
+    }
+  }
+
   /// The MIME type of `exposition()`.
   package static let expositionType = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -61,7 +61,10 @@ extension ConfigurationReader {
 
   /// A URL is never repeated in a message: it may hold a password.
   private func location(_ value: YAMLValue) -> DatabaseSettings.Location? {
-    guard let text = references.expanded(value) else { return nil }
+    guard let written = value.string(), !hasLiteralPassword(written, value), let text = references.expanded(value)
+    else {
+      return nil
+    }
     if let url = PostgresURL(text) { return .postgres(url) }
     guard text.hasPrefix("sqlite:") else {
       value.report("config.database-url", "expected a URL such as \"postgres://…\" or \"sqlite:path\"")
@@ -74,6 +77,23 @@ extension ConfigurationReader {
       return nil
     }
     return .sqlite(path: paths.resolved(path))
+  }
+
+  /// A password may only be referred to, in the part before `@` as in the query.
+  private func hasLiteralPassword(_ text: String, _ value: YAMLValue) -> Bool {
+    guard PostgresURL(text) != nil, let start = text.firstRange(of: "://")?.upperBound else {
+      return false
+    }
+    var passwords: [Substring] = []
+    if let at = text.lastIndex(of: "@"), at >= start, let colon = text[start..<at].firstIndex(of: ":") {
+      passwords.append(text[text.index(after: colon)..<at])
+    }
+    if let mark = text.firstRange(of: "password=") { passwords.append(text[mark.upperBound...].prefix { $0 != "&" }) }
+    guard passwords.contains(where: { !$0.isEmpty && !$0.hasPrefix("${") }) else { return false }
+    value.report(
+      "config.secret", "a password cannot be written here itself",
+      hint: "write ${env:NAME} in its place, or use a password file (~/.pgpass)")
+    return true
   }
 
   func connector(_ name: YAMLValue, _ value: YAMLValue) -> ConnectorSettings? {

@@ -4,7 +4,20 @@ extension Configuration {
   /// Reads and checks the file at `path`, and looks up the secrets it refers to. Connects to nothing.
   /// - Throws: everything that is wrong with it at once, each with its place.
   package static func load(path: String, environment: [String: String]) throws(Problems) -> Configuration {
-    let document = try YAMLDocument(contentsOf: path)
+    try read(try YAMLDocument(contentsOf: path), path, environment)
+  }
+
+  /// The same of a text that is not in its file yet.
+  /// - Parameter file: the path it is to have.
+  package static func read(
+    _ text: String, file: String, environment: [String: String]
+  ) throws(Problems) -> Configuration {
+    try read(try YAMLDocument(text: text, file: file), file, environment)
+  }
+
+  private static func read(
+    _ document: YAMLDocument, _ path: String, _ environment: [String: String]
+  ) throws(Problems) -> Configuration {
     let paths = Paths(of: path)
     let references = References(environment: environment, paths: paths)
     let reader = ConfigurationReader(file: path, paths: paths, references: references)

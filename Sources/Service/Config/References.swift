@@ -1,7 +1,7 @@
 import Foundation
 import YAML
 
-/// Looks up what `${env:NAME}` and `${file:path}` stand for.
+/// Looks up what `${env:NAME}`, `${file:path}` and `${command:program}` stand for.
 struct References {
   let environment: [String: String]
   let paths: Paths
@@ -13,7 +13,7 @@ struct References {
     guard parts.count == 1, case .reference(let reference) = parts[0] else {
       value.report(
         "config.secret", "a secret cannot be written here itself",
-        hint: "write ${env:NAME} or ${file:path} and keep the secret there")
+        hint: "write ${env:NAME}, ${file:path} or ${command:program} and keep the secret there")
       return nil
     }
     return lookUp(reference, at: value).map { Secret($0, reference: text) }
@@ -66,9 +66,18 @@ struct References {
         "config.environment", "the environment variable \(name) is not set",
         hint: "set it where Tidemark starts")
     case ("file", let path) where !path.isEmpty: return contents(of: path, at: value)
+    case ("command", let command) where !command.isEmpty:
+      switch SecretCommand.run(command, in: paths.resolved("")) {
+      case .secret(let secret): return secret
+      case .failed(let reason):
+        value.report(
+          "config.command", "the command gave no secret: \(reason)",
+          hint: "run it by hand, as the user and in the folder it runs in here")
+      }
     default:
       // Not repeated: what follows the brace may be a secret written by mistake.
-      value.report("config.reference", "unknown kind of reference", hint: "write ${env:NAME} or ${file:path}")
+      value.report(
+        "config.reference", "unknown kind of reference", hint: "write ${env:NAME}, ${file:path} or ${command:program}")
     }
     return nil
   }

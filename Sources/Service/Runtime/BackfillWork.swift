@@ -53,6 +53,7 @@ extension BackfillDesk {
     _ ids: [Int64], _ log: ChangeLog, _ telemetry: Telemetry, _ logger: Logger
   ) async throws -> [any Service] {
     let wanted = try await log.backfills().filter { ids.contains($0.id) }
+    try await log.requireRunning(wanted.map(\.link))
     let ends = assembly.backfillEnds.filter { end in
       wanted.contains { $0.link == end.link && $0.side == end.side }
     }

@@ -37,8 +37,3 @@ extension ConflictRecord {
 
   private static func name(_ side: Side) -> String { side == .local ? "database" : "application" }
 }
-
-extension DeadLetter {
-  /// The key as a person types it, of the side the change came from.
-  package var keyText: String { (try? RecordKey(encoded: key))?.description ?? key }
-}

@@ -1,4 +1,4 @@
-import Changes
+package import Changes
 import Config
 package import Log
 package import Logging
@@ -26,6 +26,7 @@ package struct Errands: Sendable {
     let reader = try await ChangeLog(path: assembly.configuration.log, access: .reader)
     guard reader.holder == nil else { return try await body(Errands(log: reader, assembly: assembly, own: nil)) }
     let log = try await ChangeLog(path: assembly.configuration.log, access: .writer)
+    try await log.requireRunning(links.map(\.name))
     let subjects = links.map { RequestLoop.Subject($0, directions: assembly.directions(of: $0.name)) {} }
     let own = RequestLoop(subjects, log: log, logger: logger)
     let telemetry = Telemetry(version: tidemarkVersion)
@@ -108,5 +109,37 @@ package struct Errands: Sendable {
         try await Task.sleep(for: Self.look)
       }
     }
+  }
+}
+
+extension ChangeLog {
+  private static let look = Duration.milliseconds(50)
+
+  /// - Throws: `Failure` if one of the links is paused: whoever paused it does not want its changes delivered.
+  func requireRunning(_ links: [LinkName]) async throws {
+    guard let paused = try await pausedLinks().first(where: { links.contains($0.link) }) else { return }
+    throw Failure(
+      code: "link.paused", message: "link \(paused.link) is paused; `tidemark resume \(paused.link)` first")
+  }
+
+  /// Asks something of the running service and waits for its answer.
+  /// - Throws: `Failure`: what the service says, or that it does not answer in time.
+  package func answer(
+    to work: ControlRequest.Work, of link: LinkName, patience: Duration
+  ) async throws -> ControlRequest {
+    let asked = try await ask(work, of: link)
+    let deadline = ContinuousClock.now + patience
+    while ContinuousClock.now < deadline {
+      if let now = try await request(asked.id), now.state != .requested {
+        guard now.state == .done else {
+          throw Failure(code: "request.failed", message: now.message ?? "\(work.kind) failed")
+        }
+        return now
+      }
+      try await Task.sleep(for: Self.look)
+    }
+    throw Failure(
+      code: "request.unanswered",
+      message: "the service (\(holder ?? "none runs")) has not answered yet; it does what was asked when it can")
   }
 }

@@ -2,6 +2,7 @@ import Changes
 package import Config
 package import JSON
 package import Log
+import Server
 
 /// The story of one record: what the log knows of it, and why nothing happened where nothing did.
 package struct Explanation: Sendable {
@@ -29,6 +30,9 @@ package struct Explanation: Sendable {
       ("remote_key", found.map { .string($0.remote.key.description) } ?? .null),
     ]
     lines.append(Self.sentence(found))
+    if let paused = try await log.pausedLinks().first(where: { $0.link == link.name }) {
+      lines.append("The link has been paused since \(paused.pausedAt.text)\(paused.reason.map { ": \($0)" } ?? "").")
+    }
     members.append(("base", found?.base.map { .object($0) } ?? .null))
 
     for direction in link.direction.directions {
@@ -38,8 +42,12 @@ package struct Explanation: Sendable {
       let history = try await log.history(of: endpoint, key: key, limit: Self.changes)
       let watermark = try await log.replayWatermark(of: link.name, direction)
       let waiting = try await log.waiting(of: link.name, direction, limit: .max).filter { $0.key == key }
+      let notes = try await log.notes(of: link.name, direction, key: key)
       lines += Self.story(history, waiting, watermark, direction, endpoint)
+      lines += notes.map { Self.sentence($0, direction) }
+      if history.isEmpty { lines += try await Self.silence(of: endpoint, link, direction, log) }
       members.append((direction.description, .array(history.map { Self.json($0, waiting, watermark) })))
+      members.append(("\(direction)_notes", .array(notes.map(Self.json))))
     }
     let conflicts = try await log.conflicts(of: link.name, openOnly: false, limit: .max)
       .filter { $0.localKey == localKey.encoded }
@@ -49,6 +57,7 @@ package struct Explanation: Sendable {
     lines += letters.map { "Given up at sequence \($0.sequence) (\($0.direction)): \($0.failure)" }
     members.append(("conflicts", .integer(conflicts.count)))
     members.append(("dead_letters", .integer(letters.count)))
+    members.append(("lines", .array(lines.map { .string($0) })))
     self.lines = lines
     json = .object(JSONObject(members))
   }
@@ -82,14 +91,61 @@ package struct Explanation: Sendable {
     return history.map { logged in
       let place = place(logged, waiting, watermark)
       let origin = words(logged.change.origin)
-      return "\(direction): sequence \(logged.sequence), \(logged.change.operation) at \(endpoint)\(origin): \(place)."
+      let committed = logged.change.committedAt
+      let time = committed == .unknown ? "" : ", committed at \(committed.text)"
+      return
+        "\(direction): sequence \(logged.sequence), \(logged.change.operation) at \(endpoint)\(origin)\(time): \(place)."
     }
+  }
+
+  private static func sentence(_ note: RecordNote, _ direction: Direction) -> String {
+    switch note.happening.code {
+    case ChangeLog.retriedByHand, ChangeLog.droppedByHand:
+      return "\(direction): sequence \(note.sequence), \(note.lastAt.text): \(note.happening.message)."
+    default:
+      let times =
+        note.times == 1 ? "an attempt failed at" : "\(note.times) attempts failed from \(note.firstAt.text) to"
+      return "\(direction): sequence \(note.sequence), \(times) \(note.lastAt.text): \(note.happening)."
+    }
+  }
+
+  private static func json(_ note: RecordNote) -> JSONValue {
+    [
+      "sequence": .integer(note.sequence.number), "code": .string(note.happening.code),
+      "message": .string(note.happening.message), "times": .integer(note.times),
+      "first_at": .string(note.firstAt.text), "last_at": .string(note.lastAt.text),
+    ]
+  }
+
+  /// Why the log may hold nothing of a record.
+  private static func silence(
+    of endpoint: EndpointName, _ link: LinkSettings, _ direction: Direction, _ log: ChangeLog
+  ) async throws -> [String] {
+    var reasons: [String] = []
+    let sources = [SourceName(endpoint.system), SourceName(of: endpoint)]
+    var captured: CaptureFigures?
+    for source in sources where captured == nil { captured = try await log.figures(of: source) }
+    if let captured {
+      reasons.append("Changes of \(endpoint.system) are captured, the last at \(captured.updatedAt.text).")
+    } else {
+      reasons.append("Nothing was captured of \(endpoint) yet: `tidemark status` says why.")
+    }
+    if let oldest = try await log.oldest(), try await log.beginning() > LogSequence(1) {
+      reasons.append("The log reaches back to \(oldest.text); what was settled before is not in it any more.")
+    }
+    let reading = try await log.backfills(of: link.name).last { $0.side == direction.source }
+    if let reading {
+      reasons.append("Backfill \(reading.id) of that side is \(reading.state.rawValue), after \(reading.rows) rows.")
+    } else {
+      reasons.append("No backfill has read that side: a record that has not changed since is unknown here.")
+    }
+    return reasons.map { "\(direction): \($0)" }
   }
 
   private static func words(_ origin: Origin) -> String {
     switch origin {
     case .application: ""
-    case .tidemark: ", written by Tidemark itself"
+    case .tidemark: ", written by Tidemark itself and not sent back"
     case .repair: ", sent as a repair"
     case .replay: ", applied once more"
     case .decision: ", looked at for a decision"
@@ -98,7 +154,8 @@ package struct Explanation: Sendable {
 
   private static func place(_ logged: LoggedChange, _ waiting: [WaitingChange], _ watermark: LogSequence) -> String {
     if let wait = waiting.first(where: { $0.sequence == logged.sequence }) {
-      return "waits after \(wait.attempts) attempts, \(wait.failure)"
+      let due = wait.due > .now ? "; tried again at \(wait.due.text)" : ""
+      return "waits after \(wait.attempts) attempts, \(wait.failure)\(due)"
     }
     return logged.sequence <= watermark ? "settled" : "in the log, its turn has not come"
   }

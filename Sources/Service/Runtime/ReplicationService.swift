@@ -13,10 +13,10 @@ package import Telemetry
 import UnixSignals
 import Verify
 
-/// `tidemark run`: the loops of every source and link, the backfills, the figures and the server, as one group.
+/// One generation of `tidemark run`: the loops of every source and link, the backfills and the figures, as one group.
 package struct ReplicationService: Sendable {
   /// In-flight requests get this long to end; what they leave is taken up at the next start.
-  private static let longestShutdown = Duration.seconds(8)
+  static let longestShutdown = Duration.seconds(8)
   /// Whoever asks how far capture is has given up long before.
   private static let longestCapture = Duration.seconds(600)
 
@@ -25,29 +25,36 @@ package struct ReplicationService: Sendable {
   package let telemetry: Telemetry
   package let logger: Logger
   private let board = VitalsBoard()
+  private let trends = TrendBoard()
   private let progress = CaptureProgress()
+  private let gates: [LinkName: LinkGate]
 
   package init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger) {
     self.assembly = assembly
     self.log = log
     self.telemetry = telemetry
     self.logger = logger
+    gates = Dictionary(assembly.links.map { ($0.name, LinkGate()) }) { first, _ in first }
   }
 
-  /// Runs until SIGINT or SIGTERM, or until a part fails for good.
-  /// - Parameter onListening: called once with the port of the server.
-  package func run(onListening: @escaping @Sendable (Int) async -> Void) async throws {
+  /// What has to be in the log before the loops begin.
+  func prepare() async throws {
     try await requestInitialBackfills()
     try await preparePolling()
     try await assembly.forgetLinksLeftOut(log)
     try await assembly.rereadWhatWasLeftOut(log)
-    // A group stops in reverse: the server first, then the sources, then what they feed.
-    let services =
-      replays() + [backfills(), requests(), verifications()] + captures() + [upkeep(), server(onListening)]
+    for paused in try await log.pausedLinks() { gates[paused.link]?.isOpen = false }
+  }
+
+  /// The loops, ready to run until they are shut down, or until one fails for good.
+  /// - Parameter reload: what is done for somebody who asks for the configuration to be read again.
+  func group(reload: @escaping @Sendable (ControlRequest) async throws -> Void) -> ServiceGroup {
+    // A group stops in reverse: the sources first, then what they feed.
+    let services = replays() + [backfills(), requests(reload), verifications()] + captures() + [upkeep()]
     var configuration = ServiceGroupConfiguration(
-      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigint, .sigterm], logger: logger)
+      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [], logger: logger)
     configuration.maximumGracefulShutdownDuration = Self.longestShutdown
-    try await ServiceGroup(configuration: configuration).run()
+    return ServiceGroup(configuration: configuration)
   }
 
   /// What both sides already hold when a link is new is brought together once.
@@ -142,7 +149,8 @@ package struct ReplicationService: Sendable {
       let locks = RecordLocks()
       let directions = assembly.configuration.links.first { $0.name == link.name }?.direction.directions ?? []
       return directions.map { direction in
-        ReplayLoop(link, direction, log: log, locks: locks, telemetry: telemetry, logger: logger)
+        ReplayLoop(
+          link, direction, log: log, locks: locks, gate: gate(of: link.name), telemetry: telemetry, logger: logger)
       }
     }
   }
@@ -153,16 +161,18 @@ package struct ReplicationService: Sendable {
 
   private var watch: CaptureWatch { CaptureWatch(assembly: assembly, progress: progress) }
 
-  private func requests() -> any Service {
+  private func gate(of link: LinkName) -> LinkGate { gates[link] ?? LinkGate() }
+
+  private func requests(_ reload: @escaping @Sendable (ControlRequest) async throws -> Void) -> any Service {
     let watch = watch
     let subjects = assembly.links.map { link in
-      RequestLoop.Subject(link, directions: assembly.directions(of: link.name)) {
+      RequestLoop.Subject(link, directions: assembly.directions(of: link.name), gate: gate(of: link.name)) {
         guard try await watch.isCaptured(link, before: .now + Self.longestCapture) else {
           throw Failure(code: "capture.behind", message: "capture of \(link.name) did not come so far in time")
         }
       }
     }
-    return RequestLoop(subjects, log: log, logger: logger)
+    return RequestLoop(subjects, log: log, logger: logger, reload: reload)
   }
 
   private func verifications() -> any Service {
@@ -179,35 +189,29 @@ package struct ReplicationService: Sendable {
   }
 
   private func upkeep() -> any Service {
-    Upkeep(assembly, log: log, telemetry: telemetry, board: board, logger: logger)
+    Upkeep(assembly, log: log, telemetry: telemetry, board: board, trends: trends, logger: logger)
   }
 
-  private func server(_ onListening: @escaping @Sendable (Int) async -> Void) -> any Service {
-    let http = assembly.configuration.http
-    var configuration = StatusServerConfiguration(host: http.host, port: http.port, logger: logger)
-    configuration.token = http.token?.revealed()
-    let reporter = StatusReporter(
-      assembly.configuration, polled: assembly.polledTables, log: log, telemetry: telemetry, board: board)
-    return StatusServer(
-      configuration: configuration, telemetry: telemetry, status: { try await reporter.report() },
-      webhook: webhookJudge, onListening: onListening)
+  /// How everything stands.
+  /// - Parameter since: when the process started.
+  func report(since started: ContinuousClock.Instant) async throws -> StatusReport {
+    try await StatusReporter(
+      assembly.configuration, polled: assembly.polledTables, log: log, telemetry: telemetry, board: board,
+      trends: trends, started: started
+    ).report()
   }
 
   /// A webhook is a hint: signed as it should be, it makes the connector's objects be listed at once.
-  private var webhookJudge: WebhookJudge {
-    let connectors = assembly.configuration.connectors
-    let objects = assembly.objects
-    return { name, headers, body in
-      guard let connector = connectors.first(where: { $0.name == name }), let secret = connector.webhookSecret else {
-        return .unknownConnector
-      }
-      let now = Timestamp.now.microseconds / 1_000_000
-      switch verifyStandardWebhook(headers: headers, body: body, secret: secret.revealed(), now: now) {
-      case .refused: return .refused
-      case .accepted:
-        for (endpoint, object) in objects where endpoint.system == name { object.wake() }
-        return .queued
-      }
+  func judge(webhook name: String, headers: [(name: String, value: String)], body: [UInt8]) async -> WebhookAnswer {
+    guard let connector = assembly.configuration.connectors.first(where: { $0.name == name }),
+      let secret = connector.webhookSecret
+    else { return .unknownConnector }
+    let now = Timestamp.now.microseconds / 1_000_000
+    switch verifyStandardWebhook(headers: headers, body: body, secret: secret.revealed(), now: now) {
+    case .refused: return .refused
+    case .accepted:
+      for (endpoint, object) in assembly.objects where endpoint.system == name { object.wake() }
+      return .queued
     }
   }
 }

@@ -17,23 +17,29 @@ package struct StatusReporter: Sendable {
   private let log: ChangeLog
   private let telemetry: Telemetry?
   private let board: VitalsBoard
-  private let started = ContinuousClock.now
+  private let trends: TrendBoard
+  private let started: ContinuousClock.Instant
 
   /// - Parameters:
   ///   - polled: the captured tables that are sources of their own.
   ///   - telemetry: nil when the report is made beside the service, or without one.
   package init(_ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?) {
-    self.init(configuration, polled: polled, log: log, telemetry: telemetry, board: VitalsBoard())
+    self.init(
+      configuration, polled: polled, log: log, telemetry: telemetry, board: VitalsBoard(), trends: TrendBoard(),
+      started: .now)
   }
 
   init(
-    _ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?, board: VitalsBoard
+    _ configuration: Configuration, polled: [EndpointName], log: ChangeLog, telemetry: Telemetry?, board: VitalsBoard,
+    trends: TrendBoard, started: ContinuousClock.Instant
   ) {
     self.configuration = configuration
     self.polled = polled
     self.log = log
     self.telemetry = telemetry
     self.board = board
+    self.trends = trends
+    self.started = started
   }
 
   package func report() async throws -> StatusReport {
@@ -45,13 +51,24 @@ package struct StatusReporter: Sendable {
       log: .init(path: log.path, bytes: figures.bytes, first: figures.first, last: figures.last))
     report.log.hold = try await hold(now)
     report.sources = try await sources(stalls)
-    for link in configuration.links { report.links.append(try await self.link(link, stalls, now)) }
+    let paused = try await log.pausedLinks()
+    for link in configuration.links {
+      var shown = try await self.link(link, stalls, now)
+      if let pause = paused.first(where: { $0.link == link.name }) {
+        shown.paused = .init(at: pause.pausedAt, reason: pause.reason)
+        if telemetry != nil { shown.state = .paused }
+      }
+      report.links.append(shown)
+    }
     report.backfills = try await log.backfills().filter { $0.isWorthShowing(at: now) }.map { backfill in
       StatusReport.Backfill(backfill, configuration)
     }
     report.conflicts = try await log.conflicts(openOnly: false, limit: Self.recent).map(Self.conflict)
     report.deadLetters = try await log.deadLetters(limit: Self.recent).map(Self.deadLetter)
-    if telemetry != nil, !report.standstills.isEmpty { report.state = .stalled }
+    if telemetry != nil {
+      if report.links.contains(where: { $0.paused != nil }) { report.state = .paused }
+      if !report.standstills.isEmpty { report.state = .stalled }
+    }
     return report
   }
 
@@ -114,11 +131,12 @@ package struct StatusReporter: Sendable {
       if stall != nil { report.state = .stalled }
       let endpoint = direction == .push ? link.table : link.object
       let figures = try await log.figures(of: link.name, direction, endpoint: endpoint)
-      let way = StatusReport.Way(
+      var way = StatusReport.Way(
         pendingChanges: figures.pending + figures.waiting, replayLagSeconds: figures.lag(at: now),
-        deliveredTotal: (figures.endings[.delivered] ?? 0) + (figures.endings[.merged] ?? 0),
+        deliveredTotal: figures.delivered,
         mergedTotal: figures.endings[.merged] ?? 0, watermark: figures.watermark, waiting: figures.waiting,
         stalled: stall.map(Self.standstill))
+      way.trend = trends.trend(link.name, direction)
       if direction == .push { report.push = way } else { report.pull = way }
       report.deadLetters += figures.deadLetters
     }

@@ -16,13 +16,17 @@ struct Upkeep: Service {
   private let log: ChangeLog
   private let telemetry: Telemetry
   private let board: VitalsBoard
+  private let trends: TrendBoard
   private let logger: Logger
 
-  init(_ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, board: VitalsBoard, logger: Logger) {
+  init(
+    _ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, board: VitalsBoard, trends: TrendBoard, logger: Logger
+  ) {
     self.assembly = assembly
     self.log = log
     self.telemetry = telemetry
     self.board = board
+    self.trends = trends
     self.logger = logger
   }
 
@@ -46,6 +50,7 @@ struct Upkeep: Service {
   }
 
   private func publishFigures() async throws {
+    let paused = Set(try await log.pausedLinks().map(\.link))
     for link in assembly.links {
       var dead: Int64 = 0
       var waiting: Int64 = 0
@@ -53,9 +58,11 @@ struct Upkeep: Service {
         let figures = try await log.figures(of: link.name, direction, endpoint: link[direction.source].name)
         telemetry.pendingChanges(link: link.name, direction: direction).set(Double(figures.pending + figures.waiting))
         telemetry.replayLag(link: link.name, direction: direction).set(figures.lag(at: .now))
+        trends.note(link.name, direction, lag: figures.lag(at: .now), delivered: figures.delivered)
         dead += figures.deadLetters
         waiting += figures.waiting
       }
+      telemetry.paused(link: link.name).set(paused.contains(link.name) ? 1 : 0)
       telemetry.deadLetters(link: link.name).set(Double(dead))
       telemetry.waitingChanges(link: link.name).set(Double(waiting))
     }
@@ -128,6 +135,9 @@ extension Assembly {
 }
 
 extension ReplayFigures {
+  /// Writes to the target, those after a merge included.
+  package var delivered: Int64 { (endings[.delivered] ?? 0) + (endings[.merged] ?? 0) }
+
   /// Age of the oldest change that its target has not acknowledged; 0 when there is none.
   package func lag(at now: Timestamp) -> Double { oldestCommit.map { max(0, now.seconds(since: $0)) } ?? 0 }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTPTypes
 import Hummingbird
 
 /// Who may ask. Loopback is not a wall: any page a browser shows can send requests to it.
@@ -35,6 +36,28 @@ struct RequestGuard: Sendable {
     guard let authority = origin.split(separator: "/").last, origin.contains("://") else { return true }
     return authority.lowercased() != request.head.authority?.lowercased()
   }
+
+  /// Why a request may not change anything; nil if it may. That it is authorized has been looked at.
+  ///
+  /// A program shows the token as `Bearer`, which no browser sends by itself. A browser that was told the token as a password
+  /// sends it with whatever any page makes it send here: then the request has to come from our own page, by its `Origin`,
+  /// under a name of ours, and with a header that only a script of the same origin can set.
+  func refusal(toAct request: Request) -> Response? {
+    guard token != nil else {
+      return Answer.problem(.forbidden, "Actions need a token: set `http.token`, for example to ${env:TIDEMARK_TOKEN}.")
+    }
+    guard !isCrossOrigin(request) else {
+      return Answer.problem(.forbidden, "Requests from pages of other origins are refused.")
+    }
+    if request.headers[.authorization]?.lowercased().hasPrefix("bearer ") == true { return nil }
+    guard isOurHost(request), request.headers[.origin] != nil, request.headers[Self.pageHeader] != nil else {
+      return Answer.problem(.forbidden, "Only the status page itself acts for a browser; programs send a Bearer token.")
+    }
+    return nil
+  }
+
+  /// A cross-origin request with such a header is asked about first, and nobody here allows it.
+  static let pageHeader = HTTPField.Name(written: "X-Tidemark")
 
   private func isOurs(_ authority: String) -> Bool {
     let name = Self.host(authority).lowercased()

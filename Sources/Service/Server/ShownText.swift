@@ -26,6 +26,11 @@ package enum ShownText {
     return (count < 0 ? "−" : "") + String(text.reversed())
   }
 
+  /// `0.4/s`, `12/s`, `1 234/s`
+  static func rate(_ perSecond: Double) -> String {
+    perSecond < 10 ? "\(tenths(perSecond))/s" : "\(count(Int64(min(perSecond, 1e12))))/s"
+  }
+
   static func bytes(_ bytes: Int64) -> String {
     var (value, unit) = (Double(bytes), "B")
     for next in ["kB", "MB", "GB", "TB"] where value >= 1_000 { (value, unit) = (value / 1_000, next) }
@@ -56,8 +61,13 @@ package enum ShownText {
     return String(plain)
   }
 
+  /// `plain`, line by line.
+  package static func lines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { plain(String($0)) }.joined(separator: "\n")
+  }
+
   /// `plain`, and safe as HTML text and inside a quoted attribute.
-  static func html(_ text: String) -> String {
+  package static func html(_ text: String) -> String {
     var escaped = ""
     for character in plain(text).unicodeScalars {
       switch character {

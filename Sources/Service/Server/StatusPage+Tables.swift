@@ -45,9 +45,8 @@ extension StatusPage {
           Cell("Done", bar),
           Cell("Rows", "\(backfill.amount)", isNumber: true),
           Cell("Rate", "\(pace)", isNumber: true),
-          Cell(
-            "Left", "\(left)", isNumber: true),
-        ]
+          Cell("Left", "\(left)", isNumber: true),
+        ] + actions(backfillActions(backfill))
       })
   }
 
@@ -75,6 +74,11 @@ extension StatusPage {
           Cell("Record", "<code>\(letter.key)</code>"), Cell("Reason", "\(letter.reason)"),
           Cell("When", time(letter.at)),
         ]
+          + actions(
+            button("Retry", "dead-letters/\(letter.id)/retry")
+              + button(
+                "Drop", "dead-letters/\(letter.id)", method: "DELETE",
+                asking: "Drop dead letter \(letter.id)? Its change will not be delivered."))
       })
   }
 
@@ -85,6 +89,21 @@ extension StatusPage {
     <time datetime="\(report.generatedAt.text)">\(String(report.generatedAt.text.dropFirst(11).prefix(8))) UTC</time> · \
     <a href="/metrics">metrics</a> · <a href="/api/v1/status">JSON</a></footer>
     """
+  }
+
+  private func backfillActions(_ backfill: StatusReport.Backfill) -> HTML {
+    let path = "backfills/\(backfill.id)"
+    let cancel = button("Cancel", "\(path)/cancel", asking: "End backfill \(backfill.id) for good?")
+    switch backfill.state {
+    case "requested", "running": return button("Pause", "\(path)/pause") + cancel
+    case "paused", "failed": return button("Resume", "\(path)/resume") + cancel
+    default: return ""
+    }
+  }
+
+  /// A column for those who may act.
+  private func actions(_ buttons: HTML) -> [Cell] {
+    canAct ? [Cell("Act", "<span class=\"acts\">\(buttons)</span>")] : []
   }
 
   private func time(_ moment: Timestamp) -> HTML {

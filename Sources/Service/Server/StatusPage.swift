@@ -5,6 +5,8 @@ struct StatusPage {
   let report: StatusReport
   /// Random for each answer; lets this page's own style and script run and no other (CSP level 3).
   let nonce: String
+  /// Whether somebody who sees the page may act: pause, retry, drop.
+  let canAct: Bool
 
   var html: HTML {
     """
@@ -21,15 +23,22 @@ struct StatusPage {
     <style nonce="\(nonce)">\(StatusPageStyle.css)</style>
     </head>
     <body>
-    <main>
-    \(header)\(tiles)\(attention)\(links)\(backfills)\(sources(.database, "Databases"))\(sources(.connector, "Connectors"))\
-    \(conflicts)\(deadLetters)\(footer)
-    </main>
+    <main>\(main)</main>
+    \(story)
+    <p id="told" role="status" hidden></p>
     <p id="lost" role="status" hidden>No answer from Tidemark; what you see is old.</p>
     <script nonce="\(nonce)">\(StatusPageStyle.script)</script>
     </body>
     </html>
 
+    """
+  }
+
+  /// What is sent again and again while somebody looks.
+  var main: HTML {
+    """
+    \(header)\(tiles)\(attention)\(links)\(backfills)\(deadLetters)\(conflicts)\(sources(.database, "Databases"))\
+    \(sources(.connector, "Connectors"))\(footer)
     """
   }
 
@@ -91,8 +100,13 @@ struct StatusPage {
   private var links: HTML {
     let cards = report.links.map { link -> HTML in
       let arrow = ["push": "→", "pull": "←"][link.direction] ?? "⇄"
+      let health = report.health(of: link)
+      let eta = health.etaSeconds.map { "about \(ShownText.seconds($0)) left" }
+      let note = [eta, health.detail].compactMap { $0 }.joined(separator: ", ")
+      let shownNote: HTML = note.isEmpty ? "" : "<p class=\"note\">\(note)</p>"
       return """
-        <article class="card"><div class="top"><h3>\(link.name)</h3>\(pill(link.state))</div>
+        <article class="card"><div class="top"><h3>\(link.name)</h3><span class="pill \(health.state.rawValue)">\
+        \(health.state.words)</span>\(pause(link))</div>\(shownNote)
         <p class="ends"><code>\(link.local)</code> <i title="\(link.direction)">\(arrow)</i> <code>\(link.remote)</code></p>
         \(way("Push", link.push))\(way("Pull", link.pull))
         <p class="foot"><span class="\(link.conflictsOpen > 0 ? "bad" : "")">\
@@ -125,8 +139,59 @@ struct StatusPage {
       <dd><b>\(ShownText.seconds(way.replayLagSeconds))</b> lag</dd>
       <dd><b>\(ShownText.count(way.pendingChanges))</b> pending</dd>
       <dd><b>\(ShownText.count(way.waiting))</b> waiting</dd>
-      <dd><b>\(ShownText.count(way.deliveredTotal))</b> delivered</dd></dl>
+      <dd><b>\(ShownText.count(way.deliveredTotal))</b> delivered\(rate(way.trend))</dd></dl>
+      \(sparkline(way.trend))
 
       """
   }
+
+  private func rate(_ trend: StatusReport.Trend?) -> HTML {
+    guard let rate = trend?.deliveredPerSecond, rate >= 0.05 else { return "" }
+    return " <small>\(ShownText.rate(rate))</small>"
+  }
+
+  private func pause(_ link: StatusReport.Link) -> HTML {
+    guard canAct else { return "" }
+    let word = link.paused == nil ? "pause" : "resume"
+    return button(word.capitalizedFirst, "links/\(link.name)/\(word)")
+  }
+
+  /// - Parameter path: below `/api/v1/`; made of names and numbers of ours, which need no encoding.
+  func button(_ text: String, _ path: String, method: String = "POST", asking question: String? = nil) -> HTML {
+    guard canAct else { return "" }
+    let asked: HTML = question.map { " data-ask=\"\($0)\"" } ?? ""
+    return "<button type=\"button\" data-method=\"\(method)\" data-path=\"/api/v1/\(path)\"\(asked)>\(text)</button>"
+  }
+
+  /// The lag of the last minutes as a line; nothing where it was never late.
+  private func sparkline(_ trend: StatusReport.Trend?) -> HTML {
+    guard let trend, trend.lagSeconds.count > 1, let most = trend.lagSeconds.max(), most > 0 else { return "" }
+    let step = 100 / Double(trend.lagSeconds.count - 1)
+    let points = trend.lagSeconds.enumerated().map { place, lag in
+      "\((Double(place) * step * 10).rounded() / 10),\(((1 - lag / most) * 190).rounded() / 10 + 0.5)"
+    }
+    let span = ShownText.seconds(Double(trend.lagSeconds.count - 1) * trend.every)
+    return """
+      <figure><svg class="spark" viewBox="0 0 100 20" preserveAspectRatio="none" role="img" aria-label="Lag">\
+      <polyline points="\(points.joined(separator: " "))"/></svg>\
+      <figcaption>lag of the last \(span), at most \(ShownText.seconds(most))</figcaption></figure>
+
+      """
+  }
+
+  /// Asks for one record; outside of what is sent again, so that nobody's typing is lost.
+  private var story: HTML {
+    guard !report.links.isEmpty else { return "" }
+    let options = HTML(joining: report.links.map { "<option>\($0.name)</option>" })
+    return """
+      <section class="story"><h2>Why is a record where it is?</h2>
+      <form id="ask"><label>Link <select name="link">\(options)</select></label>
+      <label>Key <input name="key" required autocomplete="off" placeholder="42, or the application's id"></label>
+      <button>Explain</button></form><ul id="story"></ul></section>
+      """
+  }
+}
+
+extension String {
+  fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }

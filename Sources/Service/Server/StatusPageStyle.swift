@@ -23,8 +23,8 @@ enum StatusPageStyle {
     svg rect { fill: var(--sea) } svg path { fill: none; stroke: var(--paper); stroke-width: 2.4; stroke-linecap: round }
     .pill { border-radius: 1rem; padding: .1rem .65rem; font-size: .8rem; font-weight: 600; white-space: nowrap;
       background: var(--warn-ground); color: var(--warn) }
-    .pill.running { background: var(--good-ground); color: var(--good) }
-    .pill.stalled, .pill.stopped { background: var(--bad-ground); color: var(--bad) }
+    .pill.running, .pill.live { background: var(--good-ground); color: var(--good) }
+    .pill.stalled, .pill.stopped, .pill.blocked, .pill.failed, .pill.needs_repair { background: var(--bad-ground); color: var(--bad) }
     progress { width: 7rem; height: .6rem; accent-color: var(--sea) }
     .bad { color: var(--bad); font-weight: 600 }
     .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin-top: 1.25rem }
@@ -51,6 +51,20 @@ enum StatusPageStyle {
     td[data-head="Record"] { min-width: 8rem }
     td { border-top: 1px solid var(--line) } .number { text-align: right }
     footer { margin-top: 1.75rem } a { color: var(--sea) } .none { color: var(--soft) }
+    button { font: inherit; font-size: .8rem; white-space: nowrap; padding: .15rem .7rem; border: 1px solid var(--line); border-radius: .45rem;
+      background: var(--ground); color: var(--ink); cursor: pointer } button:hover { border-color: var(--sea) }
+    .top .pill { margin-left: auto } .acts { display: inline-flex; gap: .35rem } .note { color: var(--warn);
+      font-size: .85rem }
+    figure { margin: 0 0 .4rem } .spark { width: 100%; height: 1.6rem; display: block }
+    .spark polyline { fill: none; stroke: var(--sea); stroke-width: 1.5; vector-effect: non-scaling-stroke }
+    figcaption { color: var(--soft); font-size: .75rem }
+    .story { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem 3rem } .story ul { margin-top: .7rem;
+      padding-left: 1.1rem } form { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end }
+    label { color: var(--soft); font-size: .82rem } input, select { font: inherit; display: block; color: var(--ink);
+      background: var(--paper); border: 1px solid var(--line); border-radius: .45rem; padding: .25rem .5rem }
+    form button { padding: .3rem 1rem; font-size: .95rem }
+    #told { position: fixed; right: 1rem; bottom: 1rem; max-width: 26rem; padding: .6rem 1rem; border-radius: .5rem;
+      background: var(--ink); color: var(--paper) }
     #lost { position: fixed; inset: auto 0 0; padding: .6rem 1rem; text-align: center; background: var(--bad-ground);
       color: var(--bad); font-weight: 600 }
     @media (max-width: 40rem) {
@@ -64,23 +78,58 @@ enum StatusPageStyle {
 
     """
 
-  /// Fetches the page again while somebody looks at it, and says so when no answer comes.
+  /// Listens for what is new while somebody looks, sends what the buttons say, and asks for a record's story. What is told is
+  /// put in as text, never as markup; the events are the page's own markup, made where the page is.
   static let script: HTML = """
 
-    const lost = document.getElementById("lost");
-    async function refresh() {
+    const lost = document.getElementById("lost"), told = document.getElementById("told");
+    let events, hush;
+    function listen() {
+      if (events) events.close();
       if (document.hidden) return;
-      try {
-        const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(4000) });
-        if (!answer.ok) throw new Error(answer.status);
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        document.title = page.title;
+      events = new EventSource("/events");
+      events.onmessage = event => {
+        const page = new DOMParser().parseFromString("<main>" + event.data + "</main>", "text/html");
         document.querySelector("main").replaceWith(page.querySelector("main"));
+        document.title = "Tidemark: " + document.querySelector("header .pill").textContent;
         lost.hidden = true;
-      } catch { lost.hidden = false; }
+      };
+      events.onerror = () => { lost.hidden = false; };
     }
-    setInterval(refresh, 5000);
-    document.addEventListener("visibilitychange", refresh);
+    function tell(text) {
+      told.textContent = text; told.hidden = false;
+      clearTimeout(hush); hush = setTimeout(() => { told.hidden = true; }, 6000);
+    }
+    async function ask(path, method) {
+      const answer = await fetch(location.origin + path, { method, headers: { "X-Tidemark": "page" }, cache: "no-store" });
+      const body = answer.status === 204 ? {} : await answer.json();
+      if (!answer.ok) throw new Error(body.detail || answer.statusText);
+      return body;
+    }
+    document.addEventListener("click", async event => {
+      const button = event.target.closest("button[data-path]");
+      if (!button || button.dataset.ask && !confirm(button.dataset.ask)) return;
+      button.disabled = true;
+      try { await ask(button.dataset.path, button.dataset.method); tell(button.textContent + ": done."); listen(); }
+      catch (error) { tell(error.message); }
+      button.disabled = false;
+    });
+    const form = document.getElementById("ask");
+    if (form) form.addEventListener("submit", async event => {
+      event.preventDefault();
+      const asked = new FormData(form), list = document.getElementById("story");
+      const path = ["/api/v1/links", asked.get("link"), "records", asked.get("key")];
+      let lines;
+      try { lines = (await ask(path.map((part, place) => place ? encodeURIComponent(part) : part).join("/"), "GET")).lines; }
+      catch (error) { lines = [error.message]; }
+      list.replaceChildren(...lines.map(line => {
+        const item = document.createElement("li");
+        item.textContent = line;
+        return item;
+      }));
+    });
+    document.addEventListener("visibilitychange", listen);
+    listen();
 
     """
 }

@@ -7,7 +7,7 @@ extension StatusReport {
   package var json: JSONValue {
     [
       "state": .string(state.rawValue), "generated_at": generatedAt.json, "service": service.json, "log": log.json,
-      "sources": .array(sources.map(\.json)), "links": .array(links.map(\.json)),
+      "sources": .array(sources.map(\.json)), "links": .array(links.map { $0.json(health(of: $0)) }),
       "backfills": .array(backfills.map(\.json)),
       "conflicts": .array(conflicts.map(\.json)), "dead_letters": .array(deadLetters.map(\.json)),
     ]

@@ -82,12 +82,13 @@ extension StatusReport.Source {
 }
 
 extension StatusReport.Link {
-  var json: JSONValue {
+  func json(_ health: StatusReport.Health) -> JSONValue {
     [
       "name": .string(name), "local": .string(local), "remote": .string(remote), "direction": .string(direction),
       "state": .string(state.rawValue), "push": push?.json ?? .null, "pull": pull?.json ?? .null,
       "conflicts_open": .integer(conflictsOpen), "conflicts_total": .integer(conflictsTotal),
-      "dead_letters": .integer(deadLetters), "verified": verified?.json ?? .null,
+      "dead_letters": .integer(deadLetters), "verified": verified?.json ?? .null, "paused": paused?.json ?? .null,
+      "health": health.json,
     ]
   }
 
@@ -101,6 +102,15 @@ extension StatusReport.Link {
     conflictsTotal = try members.integer("conflicts_total")
     deadLetters = try members.integer("dead_letters")
     verified = try members.object("verified", StatusReport.Verified.init(members:))
+    paused = try members.object("paused", StatusReport.Pause.init(members:))
+  }
+}
+
+extension StatusReport.Pause {
+  var json: JSONValue { ["at": at.json, "reason": .optional(reason)] }
+
+  init(members: Members) throws(StatusReportError) {
+    self.init(at: try members.time("at"), reason: members.optional("reason", \.stringValue))
   }
 }
 
@@ -125,7 +135,7 @@ extension StatusReport.Way {
       "pending_changes": .integer(pendingChanges), "replay_lag_seconds": .measured(replayLagSeconds),
       "delivered_total": .integer(deliveredTotal), "merged_total": .integer(mergedTotal),
       "watermark": .integer(watermark.number),
-      "waiting": .integer(waiting), "stalled": stalled?.json ?? .null,
+      "waiting": .integer(waiting), "stalled": stalled?.json ?? .null, "trend": trend?.json ?? .null,
     ]
   }
 
@@ -136,6 +146,7 @@ extension StatusReport.Way {
       deliveredTotal: try members.integer("delivered_total"), mergedTotal: try members.integer("merged_total"),
       watermark: LogSequence(try members.integer("watermark")), waiting: try members.integer("waiting"),
       stalled: try members.object("stalled", StatusReport.Standstill.init(members:)))
+    trend = try members.object("trend", StatusReport.Trend.init(members:))
   }
 }
 

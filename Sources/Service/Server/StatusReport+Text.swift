@@ -25,6 +25,14 @@ extension StatusReport {
       let heads = ["LINK", "WAY", "STATE", "PENDING", "LAG", "WAITING", "DELIVERED", "CONFL", "DEAD"]
       lines += ["", TextTable(heads, links.flatMap(Self.rows), numbers: 3).text]
     }
+    for link in links {
+      guard let paused = link.paused else { continue }
+      let reason = paused.reason.map { ": \($0)" } ?? ""
+      lines.append(
+        TextTable.cut(
+          ShownText.plain("paused \(link.name) \(ShownText.age(paused.at, at: generatedAt))\(reason)"),
+          to: TextTable.width))
+    }
     lines += verifications
     if !backfills.isEmpty { lines += [""] + Self.table(backfills) }
     for (name, standstill) in standstills {

@@ -119,6 +119,8 @@ package struct StatusReport: Sendable, Hashable {
     package var deadLetters: Int64 = 0
     /// Nil: its sides were never compared.
     package var verified: Verified?
+    /// Set while its changes rest in the log since somebody wants it so.
+    package var paused: Pause?
 
     package init(name: String, local: String, remote: String, direction: String, state: State) {
       self.name = name
@@ -126,6 +128,16 @@ package struct StatusReport: Sendable, Hashable {
       self.remote = remote
       self.direction = direction
       self.state = state
+    }
+  }
+
+  package struct Pause: Sendable, Hashable {
+    package var at: Timestamp
+    package var reason: String?
+
+    package init(at: Timestamp, reason: String?) {
+      self.at = at
+      self.reason = reason
     }
   }
 
@@ -156,6 +168,8 @@ package struct StatusReport: Sendable, Hashable {
     /// Changes held back by an earlier one.
     package var waiting: Int64
     package var stalled: Standstill?
+    /// Nil where no service runs that has looked for a while.
+    package var trend: Trend?
 
     package init(
       pendingChanges: Int64, replayLagSeconds: Double, deliveredTotal: Int64, mergedTotal: Int64 = 0,

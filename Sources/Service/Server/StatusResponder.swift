@@ -10,67 +10,79 @@ struct StatusResponder: Sendable {
   let requestGuard: RequestGuard
   let telemetry: Telemetry
   let logger: Logger
-  let status: @Sendable () async throws -> StatusReport
+  let api: API
   let webhook: WebhookJudge
 
   func respond(to request: Request) async -> Response {
     let path = request.uri.path.split(separator: "/").map(String.init)
     if path.first == "webhooks", path.count == 2 { return await receive(request, connector: path[1]) }
-    guard request.method == .get || request.method == .head else {
-      return Self.problem(.methodNotAllowed, "Only GET is known here.", [.allow: "GET, HEAD"])
+    let isOfAPI = path.starts(with: ["api", "v1"])
+    guard isOfAPI || request.method == .get || request.method == .head else {
+      return Answer.problem(.methodNotAllowed, "Only GET is known here.", code: nil, [.allow: "GET, HEAD"])
     }
     let response = await answer(request, path)
     return request.method == .head ? response.createHeadResponse() : response
   }
 
   private func answer(_ request: Request, _ path: [String]) async -> Response {
-    if path == ["healthz"] { return Self.response("ok\n", "text/plain; charset=utf-8") }
+    if path == ["healthz"] { return Answer.body("ok\n", "text/plain; charset=utf-8") }
     guard requestGuard.isOurHost(request) || requestGuard.token != nil else {
-      return Self.problem(
+      return Answer.problem(
         .misdirectedRequest,
         "This server is not known by that name. Ask for it by the address in `http.listen`, or set `http.token`.")
     }
     guard requestGuard.isAuthorized(request) else {
-      return Self.problem(.unauthorized, "A bearer token is needed.", [.wwwAuthenticate: "Basic realm=\"tidemark\""])
+      return Answer.problem(
+        .unauthorized, "A bearer token is needed.", code: nil, [.wwwAuthenticate: "Basic realm=\"tidemark\""])
     }
     switch path {
-    case ["metrics"]: return Self.response(telemetry.exposition(), Telemetry.expositionType)
+    case ["metrics"]: return Answer.body(telemetry.exposition(), Telemetry.expositionType)
     case ["readyz"]: return await withReport(readiness)
-    case ["api", "v1", "status"]: return await withReport { Self.response($0.json.text, "application/json") }
+    case ["events"]:
+      return Events.response { [api, canAct] in
+        StatusPage(report: try await api.status(), nonce: "", canAct: canAct).main.text
+      }
+    case ["api", "v1", "events"] where request.method == .get:
+      return Events.response { [api] in try await api.status().json.text }
     case []: return await withReport(page)
-    default: return Self.problem(.notFound, "Known are /, /metrics, /healthz, /readyz and /api/v1/status.")
+    case let path where path.starts(with: ["api", "v1"]):
+      return await api.respond(to: request, Array(path.dropFirst(2))) { requestGuard.refusal(toAct: $0) }
+    default: return Answer.problem(.notFound, "Known are /, /metrics, /healthz, /readyz and /api/v1/openapi.json.")
     }
   }
 
   /// A webhook proves itself by its signature, not by a token. A refusal does not say why (Standard Webhooks 1.0.0).
   private func receive(_ request: Request, connector: String) async -> Response {
     guard request.method == .post else {
-      return Self.problem(.methodNotAllowed, "A webhook is a POST.", [.allow: "POST"])
+      return Answer.problem(.methodNotAllowed, "A webhook is a POST.", code: nil, [.allow: "POST"])
     }
     guard !requestGuard.isCrossOrigin(request) else {
-      return Self.problem(.forbidden, "Requests from pages of other origins are refused.")
+      return Answer.problem(.forbidden, "Requests from pages of other origins are refused.")
     }
     guard let body = try? await request.body.collect(upTo: Self.longestBody) else {
-      return Self.problem(.contentTooLarge, "A webhook has at most 1 MiB.", [.connection: "close"])
+      return Answer.problem(.contentTooLarge, "A webhook has at most 1 MiB.", code: nil, [.connection: "close"])
     }
     let headers = request.headers.map { (name: $0.name.canonicalName, value: $0.value) }
     switch await webhook(connector, headers, Array(body.readableBytesView)) {
     case .accepted: return Response(status: .noContent)
     case .queued: return Response(status: .accepted)
-    case .refused: return Self.problem(.unauthorized, "The webhook was refused.")
-    case .unknownConnector: return Self.problem(.notFound, "No connector of that name takes webhooks.")
-    case .unavailable: return Self.problem(.serviceUnavailable, "Try again.", [.retryAfter: "30"])
+    case .refused: return Answer.problem(.unauthorized, "The webhook was refused.")
+    case .unknownConnector: return Answer.problem(.notFound, "No connector of that name takes webhooks.")
+    case .unavailable: return Answer.problem(.serviceUnavailable, "Try again.", code: nil, [.retryAfter: "30"])
     }
   }
 
   private func withReport(_ answer: (StatusReport) -> Response) async -> Response {
     do {
-      return answer(try await status())
+      return answer(try await api.status())
     } catch {
       logger.error("The status could not be read", metadata: ["error": "\(error)"])
-      return Self.problem(.serviceUnavailable, "The status could not be read; the service's output says why.")
+      return Answer.problem(.serviceUnavailable, "The status could not be read; the service's output says why.")
     }
   }
+
+  /// Without a token nobody may act.
+  private var canAct: Bool { requestGuard.token != nil }
 
   /// Not ready while something starts or stands still.
   private func readiness(_ report: StatusReport) -> Response {
@@ -84,38 +96,24 @@ struct StatusResponder: Sendable {
     }
     let body: JSONValue = [
       "ready": .bool(isReady), "state": .string(report.state.rawValue), "reasons": .array(reasons),
+      "links": .array(
+        report.links.map { link in
+          var health = report.health(of: link).json.objectValue ?? [:]
+          health["name"] = .string(link.name)
+          return .object(health)
+        }),
     ]
-    return Self.response(body.text, "application/json", status: isReady ? .ok : .serviceUnavailable)
+    return Answer.body(body.text, "application/json", status: isReady ? .ok : .serviceUnavailable)
   }
 
   private func page(_ report: StatusReport) -> Response {
     let nonce =
       String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
-    var response = Self.response(StatusPage(report: report, nonce: nonce).html.text, "text/html; charset=utf-8")
+    var response = Answer.body(
+      StatusPage(report: report, nonce: nonce, canAct: canAct).html.text, "text/html; charset=utf-8")
     response.headers[.contentSecurityPolicy] =
       "default-src 'none'; style-src 'nonce-\(nonce)'; script-src 'nonce-\(nonce)'; connect-src 'self'; "
       + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return response
-  }
-
-  /// RFC 9457.
-  private static func problem(
-    _ status: HTTPResponse.Status, _ detail: String, _ headers: HTTPFields = [:]
-  ) -> Response {
-    let body: JSONValue = [
-      "type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(status.code),
-      "detail": .string(detail),
-    ]
-    return response(body.text, "application/problem+json", status: status, headers)
-  }
-
-  private static func response(
-    _ body: String, _ type: String, status: HTTPResponse.Status = .ok, _ extra: HTTPFields = [:]
-  ) -> Response {
-    var headers = extra
-    headers[.contentType] = type
-    headers[.cacheControl] = "no-store"
-    headers[.xContentTypeOptions] = "nosniff"
-    return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: body)))
   }
 }

@@ -47,11 +47,10 @@ package struct StatusServer: Service {
   private let onListening: @Sendable (Int) async -> Void
 
   /// - Parameters:
-  ///   - status: asked for each page, report and readiness check.
+  ///   - api: asked for each page, report and readiness check as well.
   ///   - onListening: called once with the port, when requests are answered.
   package init(
-    configuration: StatusServerConfiguration, telemetry: Telemetry,
-    status: @escaping @Sendable () async throws -> StatusReport, webhook: @escaping WebhookJudge,
+    configuration: StatusServerConfiguration, telemetry: Telemetry, api: API, webhook: @escaping WebhookJudge,
     onListening: @escaping @Sendable (Int) async -> Void = { _ in }
   ) {
     self.configuration = configuration
@@ -59,7 +58,7 @@ package struct StatusServer: Service {
     let names = Set((configuration.hostNames + [configuration.host]).map { $0.lowercased() })
     responder = StatusResponder(
       requestGuard: RequestGuard(token: configuration.token, hostNames: names), telemetry: telemetry,
-      logger: configuration.logger, status: status, webhook: webhook)
+      logger: configuration.logger, api: api, webhook: webhook)
   }
 
   /// Serves until the group it runs in shuts down, or its task is cancelled.

@@ -25,6 +25,10 @@ enum ExitStatus {
       throw unavailable
     } catch {
       printError("tidemark: \(error)")
+      if let problems = error as? Problems {
+        let codes = Set(problems.all.map(\.code)).sorted().joined(separator: ", ")
+        printError("tidemark: `tidemark help CODE` explains \(codes)")
+      }
       throw status(of: error)
     }
   }
@@ -39,7 +43,7 @@ enum ExitStatus {
 
   /// What was asked for does not exist, or cannot be read.
   private static func isOfUsage(_ code: String) -> Bool {
-    ["link.unknown", "link.direction", "usage.", "backfill."].contains { code.hasPrefix($0) }
+    ["link.unknown", "link.direction", "usage.", "backfill.", "letter."].contains { code.hasPrefix($0) }
   }
 
   private static func status(of error: any Error) -> ExitCode {
@@ -52,7 +56,8 @@ enum ExitStatus {
     case let end as EndUnavailable: end.failure.code == "sql.42501" ? permission : unavailable
     case let failure as Failure where failure.code == "sql.42501": permission
     case let failure as Failure where isOfUsage(failure.code): .validationFailure
-    case let failure as Failure where failure.code == "sqlite.missing": unavailable
+    case let failure as Failure where ["sqlite.missing", "service.absent"].contains(failure.code): unavailable
+    case let failure as Failure where ["link.paused", "request.unanswered"].contains(failure.code): tryAgain
     case let failure as Failure where ["http.401", "http.403"].contains(failure.code): permission
     case let failure as Failure where failure.code.hasPrefix("http."): unavailable
     case let failure as Failure where isOfConfiguration(failure.code): configuration

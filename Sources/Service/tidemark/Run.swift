@@ -10,16 +10,24 @@ import Telemetry
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Replicate until interrupted.",
-    discussion: "Stops within ten seconds of SIGINT or SIGTERM. A kill -9 is safe: the next start goes on where it was."
-  )
+    discussion: """
+      EXAMPLES
+        tidemark run
+        tidemark run --log-format json --log-level info
+
+      Stops within ten seconds of SIGINT or SIGTERM, reads its configuration again at SIGHUP. A kill -9 is safe: the next \
+      start goes on where it was.
+      """)
 
   @OptionGroup var options: ConfigurationOptions
   @Option(help: "trace, debug, info, notice, warning, error or critical.", transform: Self.level)
   var logLevel = Logger.Level.notice
+  @Option(help: "How log lines look: text or json.") var logFormat = ServiceLog.Format.text
 
   func run() async throws {
     try await ExitStatus.reporting {
-      LoggingSystem.bootstrap(StreamLogHandler.standardError)
+      let (format, sink) = (logFormat, ServiceLog.Sink { FileHandle.standardError.write(Data($0.utf8)) })
+      LoggingSystem.bootstrap { ServiceLog($0, format: format, sink: sink) }
       var logger = Logger(label: "tidemark")
       logger.logLevel = logLevel
 
@@ -27,9 +35,12 @@ struct Run: AsyncParsableCommand {
       try makeFolder(of: configuration.log)
       let log = try await ChangeLog(path: configuration.log, access: .writer)
       let assembly = try await Assembly(configuration, images: log)
-      try await requireAttachment(assembly)
-      let service = ReplicationService(
-        assembly, log: log, telemetry: Telemetry(version: tidemarkVersion), logger: logger)
+      try await assembly.requireAttachment()
+      let options = options
+      let service = ServiceProcess(
+        assembly, log: log, telemetry: Telemetry(version: tidemarkVersion), logger: logger,
+        manager: ServiceManager(environment: ProcessInfo.processInfo.environment)
+      ) { try options.load() }
       let host = configuration.http.host
       try await service.run { port in
         printError("tidemark: running; status at http://\(host):\(port)/")
@@ -41,18 +52,9 @@ struct Run: AsyncParsableCommand {
     guard let level = Logger.Level(rawValue: text) else { throw ValidationError("there is no log level '\(text)'") }
     return level
   }
-
-  /// Attaching changes somebody's database, so it is never done unasked.
-  private func requireAttachment(_ assembly: Assembly) async throws {
-    for (name, database) in assembly.databases {
-      let tables = assembly.configuration.capturedTables(of: name)
-      guard !tables.isEmpty, !(try await database.attachPlan(tables).isEmpty) else { continue }
-      printError(
-        "tidemark: \(name) is not attached, or not all of it. Run `tidemark attach` (with --dry-run to see the SQL).")
-      throw ExitStatus.configuration
-    }
-  }
 }
+
+extension ServiceLog.Format: ExpressibleByArgument {}
 
 /// Makes the folder that a log is to stand in.
 func makeFolder(of log: String) throws {

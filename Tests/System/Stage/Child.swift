@@ -54,6 +54,8 @@ final class Child: Sendable {
 
   var processID: Int32 { process.processIdentifier }
   var isRunning: Bool { process.isRunning }
+  /// What it wrote so far.
+  var outputText: String { Self.text(output) }
   /// What it wrote to stderr so far.
   var errorText: String { Self.text(errors) }
 

@@ -30,14 +30,15 @@ struct Scene: Sendable {
   /// - Parameters:
   ///   - hasOrders: whether the link of the orders is in it.
   ///   - verify: a line of link `customers`.
+  ///   - token: of the server, as the configuration refers to it.
   func configure(
     conflict: String = "database", capture: String? = nil, hasOrders: Bool = true, verify: String = "",
-    extra: String = ""
+    extra: String = "", token: String? = nil
   ) throws {
     let text = """
       databases: { shop: { url: "\(shop.url)", capture: \(capture ?? shop.kind.capture) } }
       connectors: { crm: { use: sandbox, url: "\(crm.url)", auth: { token: "${env:CRM_TOKEN}" } } }
-      http: { listen: "127.0.0.1:\(port)" }
+      http: { listen: "127.0.0.1:\(port)"\(token.map { ", token: \"\($0)\"" } ?? "") }
       links:
         customers:
           table: shop.customers
@@ -94,6 +95,8 @@ struct Scene: Sendable {
     _ = try await service.line(after: "tidemark: running; status at ")
     return service
   }
+
+  var address: String { "http://127.0.0.1:\(port)" }
 
   func get(_ path: String) async throws -> HTTPResponse {
     try await HTTPClient().send(HTTPRequest("GET", "http://127.0.0.1:\(port)\(path)", timeout: .seconds(10)))
