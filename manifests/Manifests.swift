@@ -10,5 +10,6 @@ private let texts: [String: [UInt8]] = [
   "files": PackageResources.files_yaml,
   "kinto": PackageResources.kinto_yaml,
   "sandbox": PackageResources.sandbox_yaml,
+  "sql": PackageResources.sql_yaml,
   "webhooks": PackageResources.webhooks_yaml,
 ]

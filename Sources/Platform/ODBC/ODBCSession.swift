@@ -101,16 +101,22 @@ package final class ODBCSession {
       try? set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
       return result
     } catch {
-      do {
-        try end(SQL_ROLLBACK, "rollback")
-        try set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
-      } catch let second where (error as? ODBCError)?.isConnectionLost != true {
-        // Nobody knows what is open on it: like a lost one it is of no more use, and the server rolls back.
-        throw ODBCError(
-          sqlState: ODBCError.lost, native: second.native, message: second.message,
-          act: (error as? ODBCError)?.act ?? second.act)
-      }
-      throw error
+      throw rolledBack(after: error)
+    }
+  }
+
+  /// Rolls back.
+  /// - Returns: `error`; or, where nobody knows what is open on the connection now, that it is lost: the server rolls back.
+  private func rolledBack(after error: any Error) -> any Error {
+    let fault = error as? ODBCError
+    do {
+      try end(SQL_ROLLBACK, "rollback")
+      try set(SQL_ATTR_AUTOCOMMIT, SQLULEN(SQL_AUTOCOMMIT_ON))
+      return error
+    } catch {
+      if let fault, fault.isConnectionLost { return fault }
+      return ODBCError(
+        sqlState: ODBCError.lost, native: error.native, message: error.message, act: fault?.act ?? error.act)
     }
   }
 
