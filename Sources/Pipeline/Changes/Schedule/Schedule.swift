@@ -74,10 +74,6 @@ package enum Schedule: Hashable, Sendable {
   }
 }
 
-extension Timestamp {
-  fileprivate static let never = Timestamp(microseconds: .max)
-}
-
 /// Why a text is no schedule.
 package struct ScheduleError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
