@@ -96,7 +96,7 @@ extension SystemTests {
       try await eventually("the file has it, and nothing else is other than it was") { try supplier.file == expected }
 
       try supplier.put(
-        expected.replacing("B-200;Bowl \"Ebbe\";12.00;35;\r\n", with: "").replacing(";400;B7", with: ";399;B8")
+        expected.replacing("B-200;\"Bowl \"\"Ebbe\"\"\";12.00;35;\r\n", with: "").replacing(";400;B7", with: ";399;B8")
           + "N-600;New;9;1;C1\r\n")
       try await eventually("the table has it") {
         try await supplier.rows("SELECT sku, stock FROM products ORDER BY sku") == [

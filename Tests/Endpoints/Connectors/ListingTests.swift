@@ -183,6 +183,22 @@ import Testing
     #expect(connector.server.requests.count == 2)
   }
 
+  @Test func `What goes by the calendar is not listed again because of a restart, unless its time has come`() async throws {
+    let connector = try ScriptedConnector(pull: try Schedule("0 0 1 1 *")) { _ in
+      .json(200, #"{"items":[{"id":"a","at":1}]}"#)
+    }
+    let (_, position) = try await all(connector.object)
+    let restarted = try connector.restarted()
+    #expect(try await restarted.next(after: position).changes.isEmpty)
+    #expect(connector.server.requests.count == 1)
+    let place = try JSONObject(parsing: position.place.utf8)
+    let year: Int64 = 366 * 86_400 * 1_000_000
+    let listed = try #require(place["listed_at"]?.integerValue)
+    let older = Position(epoch: position.epoch, place: place.merging(["listed_at": .integer(listed - year)]).text)
+    _ = try await connector.restarted().next(after: older)
+    #expect(connector.server.requests.count == 2)
+  }
+
   @Test func `While the application asks for patience nothing is sent`() async throws {
     let connector = try ScriptedConnector { _ in .json(429, "{}", headers: [("Retry-After", "3600")]) }
     for _ in 0..<2 {

@@ -8,6 +8,8 @@ import Synchronization
 struct ScriptedConnector {
   let server: ScriptedServer
   let object: any RemoteObject
+  private let manifest: Manifest
+  private let pull: Schedule
 
   static let secret = "s3cret-token"
   static let usualList = """
@@ -31,10 +33,10 @@ struct ScriptedConnector {
 
   init(
     list: String = usualList, actions: String = usualActions, rest: String = "", every: Duration = .seconds(3600),
-    base: String = "", _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
+    pull: Schedule? = nil, base: String = "", _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
   ) throws {
     server = try ScriptedServer(script)
-    let manifest = try Manifest(
+    manifest = try Manifest(
       text: """
         name: scripted
         authentication: { bearer: token }
@@ -45,10 +47,17 @@ struct ScriptedConnector {
         \(actions.indented(4))
         \(rest)
         """, file: "scripted.yaml")
-    let connector = try Connector(
-      name: "app", manifest: manifest, url: server.url + base, auth: ["token": ScriptedConnector.secret],
-      client: HTTPClient())
-    object = try connector.object("items", pull: .every(every))
+    self.pull = pull ?? .every(every)
+    object = try Self.object(manifest, server.url + base, self.pull)
+  }
+
+  /// The same object in a new process.
+  func restarted() throws -> any RemoteObject { try Self.object(manifest, server.url, pull) }
+
+  private static func object(_ manifest: Manifest, _ url: String, _ pull: Schedule) throws -> any RemoteObject {
+    try Connector(
+      name: "app", manifest: manifest, url: url, auth: ["token": ScriptedConnector.secret], client: HTTPClient()
+    ).object("items", pull: pull)
   }
 
   /// One write and its outcome.

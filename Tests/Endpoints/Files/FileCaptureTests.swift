@@ -18,6 +18,7 @@ struct FileCaptureTests {
     let scene = try await FileScene("{ path: items.csv, id: sku }")
     try scene.put("sku,name\n1,Cup\n2,Bowl\n3,Jar\n")
     #expect(try await scene.told().map(\.words) == ["read 1", "read 2", "read 3"])
+    try scene.disguise("sku,name\n1,Mug\n")
     #expect(try await scene.told().isEmpty)
     try scene.put("sku,name\n1,Cup\n3,Glass\n4,Fork\n", age: .seconds(4))
     let told = try await scene.told()

@@ -127,7 +127,7 @@ extension FileObject {
     if write.action == .delete { return .edit(key, nil) }
     let fields = try rules.normalized(now.fields.setting(write.fields))
     // What tells a record apart stays: under another id it would be another record.
-    guard ParsedRecord(fields, id: rules.id).id.map({ RecordKey($0.map { .string($0) }) }) == key else {
+    guard rules.key(in: fields) == key else {
       throw FormatError("the id of a record cannot be changed")
     }
     return fields == now.fields ? .same(key, fields) : .edit(key, fields)
@@ -136,7 +136,7 @@ extension FileObject {
   /// The id that the fields give, else one that follows from the write, so that its repetition is the same record.
   private func newKey(_ write: Write) -> RecordKey? {
     if let key = write.key { return key }
-    if let given = ParsedRecord(write.fields, id: rules.id).id { return RecordKey(given.map { .string($0) }) }
+    if let given = rules.key(in: write.fields) { return given }
     guard rules.id.count == 1 else { return nil }
     let digest = SHA256.hash(data: Array(write.idempotencyKey.utf8)).prefix(12)
     return RecordKey(.string(digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()))

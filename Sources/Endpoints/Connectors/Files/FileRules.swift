@@ -1,5 +1,6 @@
 import Changes
 import Files
+import JSON
 import YAML
 
 /// Where an object's records are, and how they are written there.
@@ -31,6 +32,14 @@ struct FileRules: Sendable {
 }
 
 extension FileRules {
+  /// The key that a record's fields give; nil where one of them is missing or empty.
+  func key(in fields: JSONObject) -> RecordKey? {
+    // In a CSV file a name with a dot is one name.
+    let values = id.map { path in format == .csv ? fields[path] : JSONValue.object(fields).at(path) }
+    let texts = values.map { value in value.flatMap { $0.isNull ? nil : $0.plainText } ?? "" }
+    return texts.contains("") ? nil : RecordKey(texts.map { .string($0) })
+  }
+
   private enum Absent: String, CaseIterable { case delete, keep }
 
   init?(_ reader: YAMLReader) {
