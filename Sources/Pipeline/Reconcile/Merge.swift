@@ -129,7 +129,8 @@ struct Merge {
   ) {
     conflicts.append(
       FieldConflict(
-        kind: difference.base == nil ? .create : .update, field: difference.name, base: difference.base, local: difference.local,
+        kind: difference.base == nil ? .create : .update, field: difference.name, base: difference.base,
+        local: difference.local,
         remote: difference.remote, decision: decision, policy: policy, isDoubtful: isDoubtful))
     if let decision { carry(difference, decision) }
   }

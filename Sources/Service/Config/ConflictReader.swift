@@ -41,7 +41,8 @@ struct ConflictReader {
     let first = reader["first_contact"]?.choice(FirstContact.self)
     let named = Dictionary((fields ?? []).map { ($0.name, $0.value) }) { _, last in last }
     refuseSharedColumns(groups.map(\.value), named, reader)
-    return ConflictPolicy(default: usual, fields: named, groups: groups.map(\.value), delete: delete, firstContact: first)
+    return ConflictPolicy(
+      default: usual, fields: named, groups: groups.map(\.value), delete: delete, firstContact: first)
   }
 
   /// A word, a list of policies of which the first that decides counts, or `{ union: ";" }`.
