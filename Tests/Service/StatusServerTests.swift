@@ -37,6 +37,7 @@ import Testing
       pendingChanges: 0, replayLagSeconds: 0, deliveredTotal: 80_112, watermark: LogSequence(1_284_377))
     customers.conflictsOpen = 1
     customers.conflictsTotal = 87
+    customers.verified = .init(at: ago(3_600), compared: 1_204_377, differences: 2, inFlight: 3)
     var orders = StatusReport.Link(
       name: "orders", local: "shop.orders", remote: "crm.orders", direction: "push", state: .stalled)
     orders.push = .init(
@@ -109,6 +110,7 @@ import Testing
     #expect(lines.first == "tidemark 0.1.0: stalled, pid 4711, up 3 d")
     #expect(lines.contains { $0.hasPrefix("orders") && $0.contains("stalled") && $0.contains("30 min") })
     #expect(lines.contains("! replay orders push: crm answered 401 to POST /api/orders"))
+    #expect(lines.contains { $0.hasPrefix("verified customers: ") && $0.contains("60 min ago, 2 differ, 3 in flight") })
   }
 
   @Test func everyPageAnswersWithItsTypeAndItsLocks() async throws {
@@ -120,6 +122,7 @@ import Testing
     let again = try await Site()("/")
     #expect(again.headers[.contentSecurityPolicy] != policy)
     #expect(!page.text.contains(" style="))
+    #expect(page.text.contains("<span class=\"bad\">2 differ</span>, 3 in flight of"))
     #expect(try await Site()("/metrics").text.contains("tidemark_build_info{version=\"0.1.0\"} 1"))
     #expect(try JSONValue(parsing: try await Site()("/api/v1/status").text).at("state") == "stalled")
     #expect(try await Site()("/healthz", host: "10.0.0.7").status == 200)
