@@ -334,6 +334,13 @@ struct ConfigurationProblemTests {
     ("conflict: { delete: never }", ["13:25: expected one of update-wins, delete-wins, manual, got \"never\""]),
     ("guard: { deletes: many }", [#"13:23: expected a share like 20% or a number, got "many""#]),
     ("guard: { within: 0s }", ["13:22: expected a duration from 1s to 7d, got \"0s\""]),
+    (
+      "conflict: { first_contact: fill-empt }",
+      [
+        #"13:32: expected one of database, application, newest, fill-empty, manual, got "fill-empt""#
+          + #" — did you mean "fill-empty"?"#
+      ]
+    ),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {

@@ -61,7 +61,8 @@ struct ConfigurationTests {
           amount: { field: Money.Amount, as: decimal }
           account_id: { field: AccountId, reference: accounts }
         id_column: crm_id
-        conflict: { default: newest, fields: { amount: database, name: application }, delete: delete-wins }
+        conflict:
+          { default: newest, fields: { amount: database, name: application }, delete: delete-wins, first_contact: fill-empty }
     """
 
   @Test func `a full file becomes values`() throws {
@@ -101,7 +102,8 @@ struct ConfigurationTests {
     #expect(
       links[1].conflict
         == ConflictPolicy(
-          default: .newest, fields: ["amount": .side(.local), "name": .side(.remote)], delete: .deleteWins))
+          default: .newest, fields: ["amount": .side(.local), "name": .side(.remote)], delete: .deleteWins,
+          firstContact: .fillEmpty))
     #expect(links[1].objectPlace.line == 22)
   }
 

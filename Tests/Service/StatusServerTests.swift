@@ -44,6 +44,7 @@ import Testing
     customers.push?.trend = .init(every: 2, lagSeconds: lags, deliveredPerSecond: 41.5)
     customers.conflictsOpen = 1
     customers.conflictsTotal = 87
+    customers.verified = .init(at: ago(3_600), compared: 1_204_377, differences: 2, inFlight: 3)
     var orders = StatusReport.Link(
       name: "orders", local: "shop.orders", remote: "crm.orders", direction: "push", state: .stalled)
     orders.push = .init(
@@ -128,6 +129,7 @@ import Testing
     #expect(lines.first == "tidemark 0.1.0: stalled, pid 4711, up 3 d")
     #expect(lines.contains { $0.hasPrefix("orders") && $0.contains("stalled") && $0.contains("30 min") })
     #expect(lines.contains("! replay orders push: crm answered 401 to POST /api/orders"))
+    #expect(lines.contains { $0.hasPrefix("verified customers: ") && $0.contains("60 min ago, 2 differ, 3 in flight") })
   }
 
   @Test func everyPageAnswersWithItsTypeAndItsLocks() async throws {
@@ -139,6 +141,7 @@ import Testing
     let again = try await Site()("/")
     #expect(again.headers[.contentSecurityPolicy] != policy)
     #expect(!page.text.contains(" style="))
+    #expect(page.text.contains("<span class=\"bad\">2 differ</span>, 3 in flight of"))
     #expect(try await Site()("/metrics").text.contains("tidemark_build_info{version=\"0.1.0\"} 1"))
     #expect(try JSONValue(parsing: try await Site()("/api/v1/status").text).at("state") == "stalled")
     #expect(try await Site()("/healthz", host: "10.0.0.7").status == 200)

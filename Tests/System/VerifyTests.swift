@@ -80,9 +80,7 @@ extension SystemTests {
       let service = try await scene.run()
       try await scene.quiet()
       let closing = Closing()
-      // Without deletes: an order that the CRM changes and changes back meanwhile would really stay there (design.md, known
-      // limits), and rightly be told.
-      async let shop = shopWork(scene.shop, seed, closing, deletes: false)
+      async let shop = shopWork(scene.shop, seed, closing)
       async let crm = crmWork(scene.crm, seed + 1, closing)
       do {
         for _ in 0..<3 {

@@ -1,4 +1,5 @@
 package import Changes
+import JSON
 import Postgres
 
 /// An attached PostgreSQL database: its captured tables are one source, each table is an end that can be read and
@@ -157,6 +158,26 @@ package final class PostgresDatabase: AttachedDatabase {
   package func keyColumns(of table: String) async throws -> [String] {
     let polling = polling[table]
     return try await reading.run { try TableShape.load(table, polling, $0).key }
+  }
+
+  package func indexAdvice(for columns: [String], of table: String) async throws -> String? {
+    let polling = polling[table]
+    return try await reading.run { session in
+      let shape = try TableShape.load(table, polling, session)
+      // Any index that begins with one of them narrows it down enough.
+      let isMissing = try session.first(
+        """
+        SELECT c.relkind = 'r' AND pg_relation_size(c.oid) > 8000000 AND NOT EXISTS (
+          SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+          WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
+            AND a.attname IN (SELECT jsonb_array_elements_text($2::jsonb)))
+        FROM pg_class c WHERE c.oid = $1
+        """, [.integer(shape.oid), .utf8(JSONValue.array(columns.map { .string($0) }).bytes)]
+      ) { $0.bool(0) }
+      guard isMissing == true else { return nil }
+      let list = columns.map(quoted(postgresIdentifier:)).joined(separator: ", ")
+      return "CREATE INDEX CONCURRENTLY ON \(shape.sql) (\(list));"
+    }
   }
 
   package func conditionFault(of table: String) async throws -> String? {

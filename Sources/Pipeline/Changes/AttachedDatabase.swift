@@ -44,6 +44,11 @@ package protocol AttachedDatabase: ChangeSource {
   /// - Throws: `Failure` if there is no such table, or it has no key.
   func keyColumns(of table: String) async throws -> [String]
 
+  /// The index without which a row is found by the values of these columns only by reading all of a large table, as SQL;
+  /// nil where there is one, or the table is small.
+  /// - Throws: `Failure` if there is no such table.
+  func indexAdvice(for columns: [String], of table: String) async throws -> String?
+
   /// Why the condition of the table's restriction cannot tell its rows, in the database's words; nil if it can, or the
   /// table has none.
   func conditionFault(of table: String) async throws -> String?

@@ -47,8 +47,20 @@ package struct Inspection: Sendable {
       for finding in try await configuration.columnFindings(of: link, database) where !findings.contains(finding) {
         findings.append(finding)
       }
+      if let slow = try await keyFinding(of: link, database) { findings.append(slow) }
     }
     return findings
+  }
+
+  /// A record that is new to the link is looked for in its table by the link's key.
+  private func keyFinding(of link: LinkSettings, _ database: any AttachedDatabase) async throws -> Finding? {
+    guard link.direction != .push, !link.key.isEmpty,
+      let index = try await database.indexAdvice(for: link.key, of: link.table.name)
+    else { return nil }
+    return Finding(
+      .warning, "\(link.table)",
+      "the table is large and has no index on the key of link \(link.name) (\(link.key.joined(separator: ", "))): each record"
+        + " that the application alone has is looked for by reading all of it", remedy: index)
   }
 
   /// One harmless read of each object proves the address and the credentials.

@@ -47,10 +47,10 @@ struct MeetingOutput {
       }
     }
     let writes = [(figures.local, link.local.name), (figures.remote, link.remote.name)].flatMap { side, name in
-      [(side.toBeMade, "made in \(name)"), (side.toBeChanged, "changed in \(name)")]
+      [(side.toBeMade, "made"), (side.toBeChanged, "changed")].map { ($0, "to be \($1) in \(name)") }
     }
-    for (count, what) in writes { add(count, "would be \(what)") }
-    add(figures.undecided, "would have a conflict that waits for you")
+    for (count, what) in writes { add(count, what) }
+    add(figures.undecided, "with a conflict that waits for you")
     return lines
   }
 

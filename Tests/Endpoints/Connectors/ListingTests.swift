@@ -183,7 +183,9 @@ import Testing
     #expect(connector.server.requests.count == 2)
   }
 
-  @Test func `What goes by the calendar is not listed again because of a restart, unless its time has come`() async throws {
+  @Test func `What goes by the calendar is not listed again because of a restart, unless its time has come`()
+    async throws
+  {
     let connector = try ScriptedConnector(pull: try Schedule("0 0 1 1 *")) { _ in
       .json(200, #"{"items":[{"id":"a","at":1}]}"#)
     }

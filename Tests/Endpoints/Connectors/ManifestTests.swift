@@ -78,7 +78,8 @@ import YAML
 
   @Test func `An engine that is not known is told with those that are, and nothing else is judged`() {
     let told = problems("name: x\nengine: soup\nwhatever: 1")
-    #expect(told.count == 1 && told[0].hasPrefix("m.yaml:2:9: expected one of rest, ") && told[0].hasSuffix(", got \"soup\""))
+    #expect(
+      told.count == 1 && told[0].hasPrefix("m.yaml:2:9: expected one of rest, ") && told[0].hasSuffix(", got \"soup\""))
   }
 
   @Test func `A key of a connector that its engine has no use for is reported where it is written`() throws {

@@ -33,7 +33,8 @@ struct ScriptedConnector {
 
   init(
     list: String = usualList, actions: String = usualActions, rest: String = "", every: Duration = .seconds(3600),
-    pull: Schedule? = nil, base: String = "", _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
+    pull: Schedule? = nil, base: String = "",
+    _ script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Reply
   ) throws {
     server = try ScriptedServer(script)
     manifest = try Manifest(

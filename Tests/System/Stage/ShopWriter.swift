@@ -9,12 +9,8 @@ struct ShopWriter {
   private var emails: [String] = []
   private var orders: [String] = []
 
-  /// Whether orders are deleted too.
-  private let deletes: Bool
-
-  init(_ shop: Shop, seed: UInt64, deletes: Bool = true) {
+  init(_ shop: Shop, seed: UInt64) {
     self.shop = shop
-    self.deletes = deletes
     numbers = SeededNumbers(state: seed)
   }
 
@@ -48,10 +44,9 @@ struct ShopWriter {
       ledger.orders[number] = total
     case 90..<97:
       try await shop.execute("UPDATE customers SET name = 'Shop \(ledger.writes)' WHERE email = '\(email)'")
-    case 97... where deletes:
+    default:
       try await shop.execute("DELETE FROM orders WHERE number = '\(number)'")
       ledger.deleted.insert(number)
-    default: break
     }
   }
 
@@ -77,9 +72,7 @@ struct ShopWriter {
 }
 
 /// The shop's day, in a task of its own.
-func shopWork(
-  _ shop: Shop, _ seed: UInt64, _ closing: Closing, deletes: Bool = true
-) async throws -> Ledger {
-  var writer = ShopWriter(shop, seed: seed, deletes: deletes)
+func shopWork(_ shop: Shop, _ seed: UInt64, _ closing: Closing) async throws -> Ledger {
+  var writer = ShopWriter(shop, seed: seed)
   return try await writer.work(until: closing)
 }
