@@ -66,7 +66,7 @@ extension StatusReport {
     links.compactMap { link in
       link.verified.map { verified in
         let moving = verified.inFlight == 0 ? "" : ", \(ShownText.count(verified.inFlight)) in flight"
-        return "verified \(link.name): \(ShownText.count(verified.compared)) records compared "
+        return "verified \(ShownText.plain(link.name)): \(ShownText.count(verified.compared)) records compared "
           + "\(ShownText.age(verified.at, at: generatedAt)), \(verified.outcome)\(moving)"
       }
     }
