@@ -34,7 +34,7 @@ import CODBC
     }
   }
 
-  /// The first record of what went wrong.
+  /// The first record of what went wrong; that the connection is lost, where that is what is behind it.
   func error(_ act: String) -> ODBCError {
     var state = [SQLWCHAR](repeating: 0, count: 6)
     var native: SQLINTEGER = 0
@@ -45,9 +45,20 @@ import CODBC
     guard code == SQL_SUCCESS || code == SQL_SUCCESS_WITH_INFO else {
       return ODBCError(sqlState: "HY000", native: 0, message: "the driver does not say why", act: act)
     }
-    return ODBCError(
+    let error = ODBCError(
       sqlState: String(decoding: state.prefix { $0 != 0 }, as: UTF16.self), native: native,
       message: String(decoding: text.prefix { $0 != 0 }, as: UTF16.self), act: act)
+    // MariaDB's driver says of a lost connection that memory could not be allocated.
+    guard !error.isConnectionLost, isDead else { return error }
+    return ODBCError(sqlState: ODBCError.lost, native: native, message: error.message, act: act)
+  }
+
+  /// Whether the driver has given the connection up.
+  private var isDead: Bool {
+    guard let connection = kind == .connection ? self : kind == .statement ? parent : nil else { return false }
+    var dead: SQLUINTEGER = 0
+    let code = unsafe SQLGetConnectAttr(connection.pointer, SQL_ATTR_CONNECTION_DEAD, &dead, 0, nil)
+    return Int32(code) == SQL_SUCCESS && dead != 0
   }
 
   deinit {

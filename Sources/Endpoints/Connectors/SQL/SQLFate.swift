@@ -38,7 +38,7 @@ enum SQLFate {
   static func outcome(of error: any Error, _ dialect: SQLDialect?, at place: String) -> Outcome {
     switch error {
     case let end as EndUnavailable: return .unavailable(end.failure, after: end.after)
-    case let failure as Failure where failure.code == "sql.value" || failure.code == "sql.create":
+    case let failure as Failure where ["sql.value", "sql.create", "sql.key", "sql.suppressed"].contains(failure.code):
       return .rejected(failure)
     case let failure as Failure: return .unavailable(failure, after: nil)
     case let error as ODBCError:

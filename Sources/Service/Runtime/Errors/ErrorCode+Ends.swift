@@ -114,9 +114,9 @@ extension ErrorCode {
           "sql.suppressed", "A trigger or rule of the database took the write back.",
           then: "The change becomes a dead letter.", remedy: "Look at the table's own triggers."),
         Entry(
-          "sql.*", "PostgreSQL refused it with this SQLSTATE.",
+          "sql.*", "The database refused it with this SQLSTATE.",
           remedy:
-            "Look it up under \"PostgreSQL Error Codes\"; classes 22 and 23 are about the value, 42 about the schema, 53 and 57 about the server."
+            "Look it up in the database's manual (\"PostgreSQL Error Codes\"); classes 22 and 23 are about the value, 42 about the schema, 53 and 57 about the server."
         ),
         Entry("sqlite.missing", "There is no such SQLite file.", remedy: "Correct its path."),
         Entry(
@@ -135,6 +135,57 @@ extension ErrorCode {
         Entry(
           "internal", "The database failed in a way that says nothing about the change.",
           remedy: "Look at the database's own log."),
+      ]),
+    Family(
+      consequence: "The link waits; nothing is given up.",
+      entries: [
+        Entry(
+          "sql.table", "There is no such table, or several.", remedy: "Name it as the message shows, with its schema."),
+        Entry("sql.no-column", "The table has no such column.", remedy: "Use one that the message lists."),
+        Entry(
+          "sql.no-key", "Nothing tells the table's rows apart.", remedy: "Name the columns under the object's `key`."),
+        Entry("sql.name", "The driver cannot quote such a name.", remedy: "Give the table or column a plain name."),
+        Entry(
+          "sql.cursor", "Polling by the object's cursor does not move on.",
+          remedy: "Name another column under the object's `changes`."),
+        Entry(
+          "sql.value", "A column cannot hold a value of that kind.", then: "The change becomes a dead letter.",
+          remedy: "Convert the field with `as:`."),
+        Entry(
+          "sql.create", "A row cannot be made without its key.", then: "The change becomes a dead letter.",
+          remedy: "Link a field to the key."),
+        Entry(
+          "sql.key", "A key has another number of values than the table's.", then: "The change becomes a dead letter.",
+          remedy: "Correct the object's `key`."),
+        Entry(
+          "sql.read-only", "The object is only read.", then: "The change becomes a dead letter.",
+          remedy: "Take `read_only` away, or let the link only pull."),
+        Entry(
+          "sql.apply", "A write failed in a way that is not known.", then: "It is tried again.",
+          remedy: "See the log for the reason."),
+        Entry(
+          "soap.wsdl", "The service's WSDL cannot be used.", remedy: "Correct the manifest's `wsdl` and `soap`."),
+        Entry("soap.operation", "The WSDL has no such operation.", remedy: "Use one that the message lists."),
+        Entry(
+          "soap.element", "A field is no element of the service's.", then: "The change becomes a dead letter.",
+          remedy: "Correct the link's `fields`, or the manifest."),
+        Entry(
+          "soap.character", "A value holds a character that XML has not.", then: "The change becomes a dead letter.",
+          remedy: "Take the character out of the value."),
+        Entry(
+          "soap.answer", "The answer is no SOAP.",
+          then: "The link waits, and a write is looked up before anything is repeated.",
+          remedy: "Check the connector's `url`; a proxy may have answered."),
+        Entry(
+          "soap.apply", "A write failed in a way that is not known.", then: "It is tried again.",
+          remedy: "See the log for the reason."),
+        Entry(
+          "soap.*", "The service answered with a fault of this code.",
+          then: "What follows is what the manifest's `faults` says of the code.",
+          remedy: "See the service's own log for the reason."),
+        Entry(
+          "connector.mismatch", "The service takes a new record for another one.",
+          then: "The change becomes a dead letter.", remedy: "Look for the record at the application."),
       ]),
   ]
 }

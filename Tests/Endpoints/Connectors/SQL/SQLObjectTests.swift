@@ -225,6 +225,29 @@ struct SQLObjectTests {
     try await scene.close()
   }
 
+  @Test(.enabled(if: SQLKind.server != nil))
+  func `Connections that the server closed are opened anew, and no write is lost or repeated by it`() async throws {
+    let scene = try await SQLScene(
+      .mariadb, "CREATE TABLE items (id INT PRIMARY KEY, n INT)", "INSERT INTO items VALUES (1, 0)")
+    for n in 0..<3 {
+      #expect(try await scene.object.records([RecordKey(1)])[RecordKey(1)]?.fields["n"] == .integer(n))
+      let write: JSONObject = ["n": .integer(n + 1)]
+      let before: JSONObject = ["n": .integer(n)]
+      if n > 0 {
+        let others = try await scene.texts(
+          "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+        #expect(others.count == 2)
+        for other in others { try await scene.execute("KILL CONNECTION \(other)") }
+        guard case .unavailable = await scene.apply(.update, RecordKey(1), write, expected: before) else {
+          Issue.record("a write went over a closed connection")
+          return
+        }
+      }
+      #expect(await scene.apply(.update, RecordKey(1), write, expected: before).applied?.after?["n"] == .integer(n + 1))
+    }
+    try await scene.close()
+  }
+
   @Test func `A database that is not there gives no record up`() async throws {
     let manifest = try Manifest(text: "name: t\nengine: sql\nobjects: { '*': {} }", file: "t.yaml")
     let object = try Connector(
