@@ -89,7 +89,7 @@ actor FileObject: RemoteObject {
       return renewed
     case .unchanged:
       guard var same = copy else {
-        throw shelf.unavailable("content", "the server says that nothing changed since nothing")
+        throw shelf.unavailable(code: "file.content", "the server says that nothing changed since nothing")
       }
       same.stamp = stamp
       same.checkedAt = .now

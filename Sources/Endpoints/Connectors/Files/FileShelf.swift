@@ -47,15 +47,15 @@ struct FileShelf: Sendable {
         state.signatures.append(signature)
       }
       if state.paths.isEmpty, !rules.makesFile {
-        throw unavailable("missing", "there is no such file; its records are not taken for deleted")
+        throw unavailable(code: "file.missing", "there is no such file; its records are not taken for deleted")
       }
       return state
     } catch let error as FileError {
-      throw unavailable("unreadable", error.reason)
+      throw unavailable(code: "file.unreadable", error.reason)
     } catch let error as EndUnavailable {
       throw error
     } catch {
-      throw unavailable("unreadable", "\(error)")
+      throw unavailable(code: "file.unreadable", "\(error)")
     }
   }
 
@@ -66,7 +66,7 @@ struct FileShelf: Sendable {
     if age >= .zero, age < Self.rest { try await Task.sleep(for: Self.rest - age) }
     let now = try state()
     guard now.version == first.version else {
-      throw unavailable("busy", "it is being written; it is read when it is left alone")
+      throw unavailable(code: "file.busy", "it is being written; it is read when it is left alone")
     }
     let records = try await FileCopy.records()
     let (rules, source) = (rules, source)
@@ -171,17 +171,17 @@ struct FileShelf: Sendable {
     do {
       return try await body()
     } catch let error as FormatError {
-      throw unavailable("content", "\(error)")
+      throw unavailable(code: "file.content", "\(error)")
     } catch is WrittenMeanwhile {
-      throw unavailable("busy", "it was written while it was read; it is read again")
+      throw unavailable(code: "file.busy", "it was written while it was read; it is read again")
     } catch let error as FileError {
-      throw unavailable("unreadable", error.reason)
+      throw unavailable(code: "file.unreadable", error.reason)
     } catch let error as SQLiteError {
-      throw unavailable("copy", "its temporary copy cannot be made: \(error.message)")
+      throw unavailable(code: "file.copy", "its temporary copy cannot be made: \(error.message)")
     }
   }
 
-  func unavailable(_ code: String, _ message: String) -> EndUnavailable {
-    EndUnavailable(Failure(code: "file.\(code)", message: "\(source.shown): \(message)"))
+  func unavailable(code: String, _ message: String) -> EndUnavailable {
+    EndUnavailable(Failure(code: code, message: "\(source.shown): \(message)"))
   }
 }

@@ -41,7 +41,7 @@ extension ErrorCode {
         Entry(
           "poll.deletes", "A sweep found an unusual share of the rows gone.",
           then: "Nothing is deleted at the other side before somebody decides.",
-          remedy: "`tidemark confirm TABLE` if it is meant."),
+          remedy: "`tidemark approve TABLE` if it is meant."),
         Entry(
           "poll.key", "A polled row has no usable key.", remedy: "Name key columns that are unique and never NULL."),
         Entry("connector.url", "The connector has no address.", remedy: "Give it a `url`."),
