@@ -165,6 +165,24 @@ struct ConflictTests {
     #expect(try await ends.log.conflicts(openOnly: true, limit: 10).isEmpty)
   }
 
+  @Test("What an automation of the target makes of a write is told with its field, and comes back as a change")
+  func rewritten() async throws {
+    let ends = try await MemoryLink(policy: ConflictPolicy(default: .side(.local)))
+    let loud = ends.faulty(LoudTarget(target: ends.remote))
+    try await ends.running(loud) {
+      await ends.local.put(Self.key, ["id": 1, "name": "Ada", "email": "a@x", "limit": 10])
+    }
+    #expect(await ends.local.contents[Self.key]?["name"] == "ADA")
+    #expect(try await ends.differences == [])
+    let told = try await ends.log.conflicts(openOnly: false, limit: 10)
+    #expect(told.map(\.kind) == ["rewritten"] && told.map(\.field) == ["name"])
+    #expect(told.first?.local == "Ada" && told.first?.remote == "ADA" && told.first?.decision == .side(.remote))
+    #expect(await ends.remote.journal.count == 1, "nothing goes to and fro")
+    try await ends.running(loud) { await ends.local.put(Self.key, ["limit": 11]) }
+    #expect(try await ends.differences == [])
+    #expect(try await ends.log.conflicts(openOnly: false, limit: 10).count == 1)
+  }
+
   @Test("What nobody can decide or take back is told")
   func refused() async throws {
     let (ends, _) = try await conflict(ConflictPolicy(default: .side(.local)))
@@ -175,5 +193,25 @@ struct ConflictTests {
     #expect(undone?.message?.contains("was not decided by a person") == true)
     let unknown = try await ends.ask(.undo(conflict: 999))
     #expect(unknown?.message?.contains("there is no conflict 999") == true)
+  }
+}
+
+/// An application that writes all names in capitals.
+private struct LoudTarget: ChangeTarget {
+  let target: MemoryEndpoint
+
+  func apply(_ writes: [Write]) async -> [Outcome] {
+    await target.apply(
+      writes.map { write in
+        var loud = write
+        if let name = write.fields["full_name"]?.stringValue { loud.fields["full_name"] = .string(name.uppercased()) }
+        return loud
+      })
+  }
+
+  func records(_ keys: [RecordKey]) async throws -> [RecordKey: Record] { try await target.records(keys) }
+  func find(_ match: JSONObject) async throws -> [Record] { try await target.find(match) }
+  func chunk(from position: Position?, limit: Int) async throws -> Chunk {
+    try await target.chunk(from: position, limit: limit)
   }
 }
