@@ -30,6 +30,9 @@ struct ValueRulesTests {
     #expect(throws: MappingFailure.unconvertible(field: "f", expected: "a number with at most 2 decimals")) {
       try mapping.remote(linked) { _, _ in nil }
     }
+    #expect(throws: MappingFailure.unconvertible(field: "f", expected: "a whole number")) {
+      try mapping.fields(fromRemote: ["f": .number(try #require(JSONNumber(text: "12.5")))]) { _, _ in nil }
+    }
   }
 
   @Test func `any amount of up to six decimals comes back digit for digit`() throws {

@@ -391,7 +391,7 @@ struct ConfigurationProblemTests {
     (
       "name: name", "name: { field: n, as: int }",
       [
-        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, got \"int\""
+        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, date, got \"int\""
       ]
     ),
     (

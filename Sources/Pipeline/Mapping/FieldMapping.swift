@@ -136,7 +136,10 @@ package struct MappedField: Hashable, Sendable {
       guard let name = rules.names.first(where: { $0.remote == value }) else { throw unknownName }
       return name.local
     }
-    if side == .remote, rules.minorUnits > 0, let number = Conversion.number(value)?.shifted(by: -rules.minorUnits) {
+    if side == .remote, rules.minorUnits > 0 {
+      guard let count = Conversion.number(value)?.shifted(by: 0), count.isWhole,
+        let number = count.shifted(by: -rules.minorUnits)
+      else { throw .unconvertible(field: local, expected: "a whole number") }
       value = .number(number)
     }
     guard let canonical = conversion.canonical(value) else {

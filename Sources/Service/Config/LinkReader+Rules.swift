@@ -17,7 +17,7 @@ extension LinkReader {
     let names = reader["values"]
     let read = names?.named { local, remote -> ValueRules.Name? in
       guard let text = local.string(), let value = constant(remote) else { return nil }
-      guard let own = conversion.canonical(.string(text)) ?? (conversion == .none ? .string(text) : nil) else {
+      guard let own = conversion.canonical(.string(text)) else {
         local.report("config.field", "expected \(conversion.expectation), got \"\(text)\"")
         return nil
       }
@@ -37,7 +37,7 @@ extension LinkReader {
     switch text {
     case "true": return true
     case "false": return false
-    default: return JSONNumber(text: text).map { .number($0) } ?? .string(text)
+    default: return JSONNumber(text: text).map(JSONValue.number) ?? .string(text)
     }
   }
 
