@@ -287,7 +287,7 @@ struct ConfigurationProblemTests {
   }
 
   @Test(arguments: [
-    ("url: ftp://x,", ["7:15: expected a URL that starts with https:// or http://"]),
+    ("url: ftp://x,", ["7:15: expected a URL that starts with https://, http:// or odbc:"]),
     (
       "url: https://u@x,",
       ["7:15: expected a URL without user, query or fragment — credentials belong under auth"]
