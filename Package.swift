@@ -95,7 +95,7 @@ let endpoints: [Target] = [
 ]
 
 let service: [Target] = [
-  room("Service", "Config", ["Changes", "Mapping", "Reconcile", "YAML"]),
+  room("Service", "Config", ["Changes", "JSON", "Mapping", "Reconcile", "YAML"]),
   room("Service", "Server", ["Changes", "JSON", "Log", "Telemetry", hummingbird, httpTypes, logging, lifecycle]),
   room("Service", "Sandbox", ["JSON", "HTTP", crypto, hummingbird, logging, lifecycle]),
   room(

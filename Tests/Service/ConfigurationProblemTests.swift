@@ -47,6 +47,23 @@ struct ConfigurationProblemTests {
     #expect(try problems(file()) == [])
   }
 
+  @Test(arguments: [
+    (
+      "status: { field: Status, values: { new: 0, open: 0 } }",
+      [
+        #"15:48: "new" and "open" both become 0 at the object: it cannot be told which one comes back"#
+          + " — give each its own value, or use direction: push"
+      ]
+    ),
+    ("total: { field: Total, minor_units: 2 }", ["15:51: minor units are of a number — add as: decimal"]),
+    ("total: { field: Total, as: decimal, minor_units: 2 }", []),
+    ("status: { field: Status, values: { new: 0, open: 1 } }", []),
+  ])
+  func `a rule that has no way back is refused, with what it would mix up`(field: String, expected: [String]) throws {
+    let fields = "fields: { name: name, email: email }"
+    #expect(try problems(file().replacing(fields, with: "fields: { \(field), email: email }")) == expected)
+  }
+
   @Test func `a budget is a number of bytes that something fits into`() throws {
     #expect(try problems(file(database: "budget: 10GB")) == [])
     #expect(try problems(file(database: "budget: { size: 10GB, age: 3d }")) == [])
@@ -291,7 +308,7 @@ struct ConfigurationProblemTests {
     (
       "filter: x",
       [
-        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, guard, pull, verify"#
+        #"13:5: unknown key "filter" — known keys: table, object, direction, fields, key, id_column, conflict, constants, guard, pull, verify"#
       ]
     ),
     ("direction: bth", [#"13:16: expected one of both, push, pull, got "bth" — did you mean "both"?"#]),
@@ -341,6 +358,10 @@ struct ConfigurationProblemTests {
           + #" — did you mean "fill-empty"?"#
       ]
     ),
+    (
+      "constants: { name: x, Type: 7 }",
+      [#"13:18: "name" is the field of a column already — drop one of them"#]
+    ),
     ("id_column: name", [#"13:16: the column "name" is a linked field already — use one of its own"#]),
   ])
   func `a link is checked`(line: String, expected: [String]) throws {
@@ -370,7 +391,7 @@ struct ConfigurationProblemTests {
     (
       "name: name", "name: { field: n, as: int }",
       [
-        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, got \"int\""
+        "15:37: expected one of none, string, integer, decimal, decimal_text, boolean, timestamp, date, got \"int\""
       ]
     ),
     (

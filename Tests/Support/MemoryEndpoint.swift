@@ -29,11 +29,11 @@ package actor MemoryEndpoint: ChangeSource, ChangeTarget {
     store(key, (records[key]?.fields ?? [:]).merging(fields), isNew ? .insert : .update, .application)
   }
 
-  /// Adds one to a number, in one step.
-  package func increment(_ key: RecordKey, _ path: String) {
+  /// Adds to a number, in one step.
+  package func increment(_ key: RecordKey, _ path: String, by step: Int64) {
     guard let record = records[key] else { return }
     let fields = JSONValue.object(record.fields)
-    let number = JSONValue.integer((fields.at(path)?.integerValue ?? 0) + 1)
+    let number = JSONValue.integer((fields.at(path)?.integerValue ?? 0) + step)
     store(key, fields.setting(number, at: path).objectValue ?? [:], .update, .application)
   }
 

@@ -1,5 +1,5 @@
 import Changes
-import JSON
+package import JSON
 
 /// How a field's value is written at the two sides. Each has one canonical form, so that values compare by meaning.
 package enum Conversion: String, Hashable, Sendable, CaseIterable {
@@ -15,6 +15,8 @@ package enum Conversion: String, Hashable, Sendable, CaseIterable {
   case boolean
   /// An instant; without a zone it is UTC. Canonical: `2026-01-31T12:00:00.5Z`.
   case timestamp
+  /// A day. A time is taken for its day if it is midnight, UTC.
+  case date
 
   package var expectation: String {
     switch self {
@@ -24,21 +26,23 @@ package enum Conversion: String, Hashable, Sendable, CaseIterable {
     case .decimal, .decimalText: "a number"
     case .boolean: "true or false (or 1 or 0)"
     case .timestamp: "a time such as 2026-01-31T12:00:00Z"
+    case .date: "a day such as 2026-01-31"
     }
   }
 
   /// The canonical form of a value from either side; nil if it has not the declared form.
-  func canonical(_ value: JSONValue) -> JSONValue? {
+  package func canonical(_ value: JSONValue) -> JSONValue? {
     switch (self, value) {
     case (.none, _): value
     case (.string, .string), (.boolean, .bool): value
     case (.string, .number(let number)): .string(number.text)
     case (.string, .bool(let flag)): .string(flag ? "true" : "false")
-    case (.integer, _): number(value).flatMap { JSONNumber(wholeValue: $0) }.map { .number($0) }
-    case (.decimal, _), (.decimalText, _): number(value).map { .number($0) }
+    case (.integer, _): Self.number(value).flatMap { JSONNumber(wholeValue: $0) }.map { .number($0) }
+    case (.decimal, _), (.decimalText, _): Self.number(value).map { .number($0) }
     case (.boolean, .number(let number)): flag(number.text)
     case (.boolean, .string(let text)): flag(text)
     case (.timestamp, .string(let text)): Instant(text).map { .string($0.text) }
+    case (.date, .string(let text)): day(text)
     default: nil
     }
   }
@@ -48,7 +52,16 @@ package enum Conversion: String, Hashable, Sendable, CaseIterable {
     if self == .decimalText, case .number(let number) = value { .string(number.text) } else { value }
   }
 
-  private func number(_ value: JSONValue) -> JSONNumber? {
+  private func day(_ text: String) -> JSONValue? {
+    guard let midnight = Instant(text.utf8.count == 10 ? text + "T00:00:00Z" : text)?.text,
+      midnight.hasSuffix("T00:00:00Z")
+    else { return nil }
+    let day = String(midnight.dropLast(10))
+    // The thirtieth of February is no day.
+    return text.hasPrefix(day) || text.utf8.count > 20 ? .string(day) : nil
+  }
+
+  static func number(_ value: JSONValue) -> JSONNumber? {
     switch value {
     case .number(let number): number
     case .string(let text): JSONNumber(text: text)

@@ -7,8 +7,23 @@ package import JSON
 /// of the record it means, everything else as its conversion says. What the sides call or write a thing stays at the sides.
 package struct FieldMapping: Hashable, Sendable {
   package let fields: [MappedField]
+  /// What each record that is made at the object is given besides, by dotted path.
+  package let constants: [Constant]
 
-  package init(_ fields: [MappedField]) { self.fields = fields }
+  package struct Constant: Hashable, Sendable {
+    package let remote: String
+    package let value: JSONValue
+
+    package init(remote: String, value: JSONValue) {
+      self.remote = remote
+      self.value = value
+    }
+  }
+
+  package init(_ fields: [MappedField], constants: [Constant] = []) {
+    self.fields = fields
+    self.constants = constants
+  }
 
   /// The linked fields by local name, in the order of the configuration.
   package var names: [String] { fields.map(\.local) }
@@ -19,7 +34,7 @@ package struct FieldMapping: Hashable, Sendable {
     var result = JSONObject()
     for field in fields {
       guard let value = row[field.local] else { throw .missing(column: field.local) }
-      result[field.local] = try field.canonical(value)
+      result[field.local] = try field.canonical(value, at: .local)
     }
     return result
   }
@@ -33,7 +48,7 @@ package struct FieldMapping: Hashable, Sendable {
     for field in fields {
       let value = JSONValue.object(object).at(field.remote) ?? .null
       let reference = try field.resolved(value, at: .remote, resolving)
-      result[field.local] = if let reference { reference } else { try field.canonical(value) }
+      result[field.local] = if let reference { reference } else { try field.canonical(value, at: .remote) }
     }
     return result
   }
@@ -46,7 +61,8 @@ package struct FieldMapping: Hashable, Sendable {
     var object = JSONValue.object([:])
     for field in fields {
       guard let value = linked[field.local] else { continue }
-      let sent = try field.resolved(value, at: .local, resolving) ?? field.conversion.remote(value)
+      let reference = try field.resolved(value, at: .local, resolving)
+      let sent = if let reference { reference } else { try field.sent(value) }
       object = object.setting(sent, at: field.remote)
     }
     return object.objectValue ?? [:]
@@ -58,8 +74,14 @@ package struct FieldMapping: Hashable, Sendable {
     return JSONObject(
       wanted.map { field in
         let value = side == .local ? object[field.local] : JSONValue.object(object).at(field.remote)
-        return (field.local, value.flatMap { try? field.canonical($0) } ?? .null)
+        return (field.local, value.flatMap { try? field.canonical($0, at: side) } ?? .null)
       })
+  }
+
+  /// The object of a record that is to be made, with the constants.
+  package func created(_ object: JSONObject) -> JSONObject {
+    let whole = constants.reduce(JSONValue.object(object)) { $0.setting($1.value, at: $1.remote) }
+    return whole.objectValue ?? object
   }
 
   /// Some or all linked fields in the local side's shape.
@@ -92,22 +114,57 @@ package struct MappedField: Hashable, Sendable {
   /// A dotted path into the object.
   package let remote: String
   package let conversion: Conversion
+  package let rules: ValueRules
   /// The link whose record this field refers to.
   package let reference: LinkName?
 
-  package init(local: String, remote: String, conversion: Conversion = .none, reference: LinkName? = nil) {
+  package init(
+    local: String, remote: String, conversion: Conversion = .none, rules: ValueRules = ValueRules(),
+    reference: LinkName? = nil
+  ) {
     self.local = local
     self.remote = remote
     self.conversion = conversion
+    self.rules = rules
     self.reference = reference
   }
 
-  func canonical(_ value: JSONValue) throws(MappingFailure) -> JSONValue {
+  func canonical(_ written: JSONValue, at side: Side) throws(MappingFailure) -> JSONValue {
+    var value = rules.cleaned(written)
     guard !value.isNull else { return .null }
+    if side == .remote, !rules.names.isEmpty {
+      guard let name = rules.names.first(where: { $0.remote == value }) else { throw unknownName }
+      return name.local
+    }
+    if side == .remote, rules.minorUnits > 0 {
+      guard let count = Conversion.number(value)?.shifted(by: 0), count.isWhole,
+        let number = count.shifted(by: -rules.minorUnits)
+      else { throw .unconvertible(field: local, expected: "a whole number") }
+      value = .number(number)
+    }
     guard let canonical = conversion.canonical(value) else {
       throw .unconvertible(field: local, expected: conversion.expectation)
     }
+    guard rules.names.isEmpty || rules.names.contains(where: { $0.local == canonical }) else { throw unknownName }
     return canonical
+  }
+
+  /// A canonical value as the object writes it.
+  func sent(_ value: JSONValue) throws(MappingFailure) -> JSONValue {
+    if value.isNull { return rules.emptyIsNull ? "" : .null }
+    if !rules.names.isEmpty {
+      guard let name = rules.names.first(where: { $0.local == value }) else { throw unknownName }
+      return name.remote
+    }
+    guard rules.minorUnits > 0 else { return conversion.remote(value) }
+    guard case .number(let number) = value, let count = number.shifted(by: rules.minorUnits), count.isWhole else {
+      throw .unconvertible(field: local, expected: "a number with at most \(rules.minorUnits) decimals")
+    }
+    return conversion.remote(.number(count))
+  }
+
+  private var unknownName: MappingFailure {
+    .unconvertible(field: local, expected: "one of the values that the link names")
   }
 
   /// Nil when the field is no reference.

@@ -255,7 +255,7 @@ struct Delivery: Sendable {
     switch round.action {
     case .nothing: return nil
     case .create(let fields):
-      var shape = try await translation.shape(fields, for: target)
+      var shape = try await translation.created(fields, at: target)
       if target == .local, let column = link.idColumn { shape[column] = round.seen.key.values.first }
       // A record that existed at the target comes back under its old key where the target lets us choose.
       return Write(

@@ -125,7 +125,8 @@ struct Round: Sendable {
   /// What the log remembers. `after` is nil when nothing had to be written.
   func settled(after: After?) -> DeliveryResult.Settled {
     DeliveryResult.Settled(
-      ending: ending(after), state: nextState(after), conflicts: conflicts, shared: shared(held(after)),
+      ending: ending(after), state: nextState(after), conflicts: conflicts + rewritings(after),
+      shared: shared(held(after)),
       absorbed: fields != nil && held(after) != nil ? recovery.absorbed : [])
   }
 
@@ -149,7 +150,7 @@ struct Round: Sendable {
     let targetKey = after?.applied.key ?? assumed?.key ?? formerTargetKey
     guard let targetKey else { return nil }
     let there = held(after)
-    let next = nextBase(there, isWritten: after != nil)
+    let next = nextBase(there, after)
 
     var source = RecordState.End(key: seen.key, version: seen.version, stamp: state?[direction.source].stamp)
     source.see(seen.stamp)
@@ -188,13 +189,44 @@ struct Round: Sendable {
 
   /// Gone at both sides is agreed too. Gone at one, the base stays until the other side's change says what becomes of it.
   /// A target that was given what both sides did holds what the source did: that is then the ancestor of both.
-  private func nextBase(_ there: JSONObject?, isWritten: Bool) -> JSONObject? {
+  private func nextBase(_ there: JSONObject?, _ after: After?) -> JSONObject? {
     switch (fields, there) {
     case (let fields?, let there?):
       agreed(base.map { ancestor($0) }, fields, there).merging(
-        isWritten ? fields.filter { verdict.joined.contains($0) && fields[$0] != there[$0] } : [:])
+        after == nil ? [:] : fields.filter { isDescendant($0, after) && fields[$0] != there[$0] })
     case (nil, nil): nil
     default: base
+    }
+  }
+
+  /// Whether what the target holds now was made of what the source holds.
+  private func isDescendant(_ field: String, _ after: After?) -> Bool {
+    verdict.joined.contains(field) || rewritten(after).contains(field)
+  }
+
+  /// The fields of which the target made something else than it was sent: an automation of its own, a rounding, a default.
+  private func rewritten(_ after: After?) -> [String] {
+    let sent: JSONObject
+    switch action {
+    case .create(let fields), .update(let fields): sent = fields
+    case .nothing, .delete: return []
+    }
+    guard let made = after?.fields else { return [] }
+    return sent.members.filter { (made[$0.name] ?? .null) != $0.value }.map(\.name)
+  }
+
+  /// What the target rewrote is told like a conflict that it won: it travels back as a change of its own.
+  private func rewritings(_ after: After?) -> [ConflictRecord] {
+    guard link.isTwoWay, let after, let made = after.fields else { return [] }
+    let names = rewritten(after).filter { name in !conflicts.contains { $0.field == name } }
+    return names.map { name in
+      let (sent, here) = (intended?[name], made[name] ?? .null)
+      let (local, remote) = direction == .push ? (seen.key, after.applied.key) : (after.applied.key, seen.key)
+      return ConflictRecord(
+        link: link.name, direction: direction, sequence: logged.sequence, localKey: local.encoded,
+        remoteKey: remote.encoded, kind: "rewritten", field: name, base: base?[name],
+        local: direction == .push ? sent : here, remote: direction == .push ? here : sent, policy: "rewritten",
+        decision: .side(direction.target), metAt: .now)
     }
   }
 

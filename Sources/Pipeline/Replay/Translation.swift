@@ -37,6 +37,12 @@ package struct Translation: Sendable {
     }
   }
 
+  /// All linked fields of a record that is to be made, in the shape of one side.
+  func created(_ fields: JSONObject, at side: Side) async throws(Unmappable) -> JSONObject {
+    let shape = try await shape(fields, for: side)
+    return side == .remote ? mapping.created(shape) : shape
+  }
+
   /// Some linked fields in the shape of one side.
   func shape(_ fields: JSONObject, for side: Side) async throws(Unmappable) -> JSONObject {
     switch side {

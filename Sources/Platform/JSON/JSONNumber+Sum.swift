@@ -12,6 +12,27 @@ extension JSONNumber {
     return JSONNumber(digits: digits, isNegative: isNegative, exponent: low)
   }
 
+  /// The number times 10^`places`, without zeros at its end after a point; nil if that takes more than 400 digits.
+  package func shifted(by places: Int) -> JSONNumber? {
+    guard abs(places) <= Self.mostDigits, let (isNegative, written) = digits(from: place) else { return nil }
+    var digits = written
+    var exponent = place + places
+    while exponent > 0 {
+      digits.append(0)
+      exponent -= 1
+    }
+    while exponent < 0, digits.count > 1, digits.last == 0 {
+      digits.removeLast()
+      exponent += 1
+    }
+    return JSONNumber(digits: digits, isNegative: isNegative, exponent: exponent)
+  }
+
+  /// Whether it is written without a point and without an exponent.
+  package var isWhole: Bool {
+    !text.utf8.contains { [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains($0) }
+  }
+
   package var negated: JSONNumber {
     JSONNumber(unchecked: text.hasPrefix("-") ? String(text.dropFirst()) : "-" + text)
   }

@@ -21,19 +21,25 @@ extension LinkReader {
       let remote = reader.required("field", hint: "the field of the object").flatMap { remotePath($0) }
       let conversion = reader["as"]
       let chosen = conversion.map { $0.choice(Conversion.self) } ?? Conversion.none
+      let rules = rules(reader, chosen ?? .none)
       let reference = reader["reference"]
       let link = reference?.string()
       if let conversion, reference != nil {
         // The referred record's keys come from the link's record states, in their own form.
         conversion.report("config.reference", "a reference cannot be converted too", hint: "remove as:")
       }
+      if let reference, rules.read != ValueRules() {
+        reference.report("config.reference", "a reference cannot have rules for its value too", hint: "remove them")
+      }
       guard let remote, let chosen else { return nil }
-      let field = MappedField(local: local, remote: remote, conversion: chosen, reference: link.map { LinkName($0) })
-      return ReadField(field: field, column: column, reference: link == nil ? nil : reference)
+      let field = MappedField(
+        local: local, remote: remote, conversion: chosen, rules: rules.read, reference: link.map { LinkName($0) })
+      return ReadField(
+        field: field, column: column, reference: link == nil ? nil : reference, names: rules.names)
     }
   }
 
-  private func remotePath(_ value: YAMLValue) -> String? {
+  func remotePath(_ value: YAMLValue) -> String? {
     guard let path = value.string() else { return nil }
     let parts = path.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ !$0.isEmpty }) else {

@@ -22,6 +22,8 @@ struct LinkReader {
     let field: MappedField
     let column: YAMLValue
     let reference: YAMLValue?
+    /// Where its values are named, if they are.
+    var names: YAMLValue?
   }
 
   let ends: Ends
@@ -37,6 +39,8 @@ struct LinkReader {
       refuseSharedTargets(linked)
       let idColumn = idColumn(reader["id_column"], linked)
       let conflict = conflict(reader["conflict"], direction, linked)
+      let constants = constants(reader["constants"], direction, linked)
+      refuseCollisions(linked, direction)
       let guardSettings = reader["guard"].map { self.guardSettings($0) } ?? GuardSettings()
       let pull = pull(reader["pull"], direction)
       let verification = reader["verify"].flatMap { self.verification($0) }
@@ -46,7 +50,7 @@ struct LinkReader {
       guard let written = name.string(), let table, let local, let object, let remote, let direction else { return nil }
       let settings = LinkSettings(
         name: LinkName(written), table: local, object: remote, direction: direction, key: key.columns,
-        mapping: FieldMapping(linked.map(\.field)), idColumn: idColumn, conflict: conflict,
+        mapping: FieldMapping(linked.map(\.field), constants: constants), idColumn: idColumn, conflict: conflict,
         guardSettings: guardSettings, pull: pull,
         verification: verification, place: name.place, tablePlace: table.place, objectPlace: object.place)
       return ReadLink(name: name, settings: settings, references: linked.compactMap(\.reference))
