@@ -19,6 +19,7 @@ let algorithms: Target.Dependency = .product(name: "AsyncAlgorithms", package: "
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -91,7 +92,10 @@ let endpoints: [Target] = [
     settings: memorySafe),
   room(
     "Endpoints", "Connectors",
-    ["Blocking", "Changes", "Files", "JSON", "ODBC", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto]),
+    [
+      "Blocking", "Changes", "Files", "JSON", "ODBC", "SQLite", "XML", "YAML", "HTTP", "Manifests", crypto,
+      cryptoExtras,
+    ]),
 ]
 
 let service: [Target] = [
@@ -108,8 +112,8 @@ let service: [Target] = [
   .executableTarget(
     name: "tidemark",
     dependencies: [
-      "Changes", "Config", "HTTP", "JSON", "Log", "Mapping", "Postgres", "Reconcile", "Replay", "Runtime", "SQLite",
-      "Sandbox", "Server", "Telemetry", "Verify", "YAML", argumentParser, logging, lifecycle, signals,
+      "Changes", "Config", "Connectors", "HTTP", "JSON", "Log", "Mapping", "Postgres", "Reconcile", "Replay", "Runtime",
+      "SQLite", "Sandbox", "Server", "Telemetry", "Verify", "YAML", argumentParser, logging, lifecycle, signals,
     ],
     path: "Sources/Service/tidemark", swiftSettings: strict),
 ]
@@ -154,9 +158,7 @@ let package = Package(
       [
         "Backfill", "Capture", "Changes", "JSON", "Log", "Mapping", "Polling", "PostgresDatabase", "SQLiteDatabase",
         "Connectors", "ODBC", "Postgres", "Reconcile", "Replay", "SQLite", "Telemetry", "HTTP", "XML", "YAML",
-        "Sandbox",
-        logging,
-        lifecycle,
+        "Sandbox", crypto, cryptoExtras, logging, lifecycle,
       ]),
     tests(
       "Service",

@@ -103,7 +103,7 @@ import Testing
         log: usedLog, status: { report }, story: { link, key in link == "customers" ? ["lines": [.string(key)]] : nil })
       let responder = StatusResponder(
         requestGuard: RequestGuard(token: token, hostNames: ["tide.example"]), telemetry: telemetry,
-        logger: Logger(label: "test"), api: api, webhook: { _, _, _ in webhookAnswer })
+        logger: Logger(label: "test"), api: api, webhook: { _ in webhookAnswer })
       let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
       let bytes = ByteBuffer(repeating: UInt8(ascii: "x"), count: body)
       let response = await responder.respond(to: Request(head: head, body: .init(buffer: bytes)))
@@ -216,7 +216,7 @@ import Testing
     let server = StatusServer(
       configuration: .init(host: "0.0.0.0", port: 0, logger: Logger(label: "test")),
       telemetry: Telemetry(version: "1"), api: API(log: log, status: { Self.report() }, story: { _, _ in nil }),
-      webhook: { _, _, _ in .refused })
+      webhook: { _ in .refused })
     let failure = await #expect(throws: Failure.self) { try await server.run() }
     #expect(failure?.code == "http.exposed")
   }

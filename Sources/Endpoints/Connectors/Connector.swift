@@ -38,4 +38,12 @@ package struct Connector: Sendable {
     }
     return try application.object(EndpointName(system: name, name: object), pull: pull)
   }
+
+  /// The objects the manifest or the configuration names, in order; `*` where any name may be one.
+  package var objects: [String] { application.objects.sorted() }
+
+  /// What a webhook for this connector says; nil where its application sends none.
+  package func meaning(of delivery: WebhookDelivery, secret: String) -> WebhookMeaning? {
+    application.meaning(of: delivery, secret: secret)
+  }
 }

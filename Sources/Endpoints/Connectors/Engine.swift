@@ -12,11 +12,18 @@ protocol Engine: Sendable {
   /// Reads all of a manifest but `name` and `engine`, and reports everything that is wrong in it; nil only after a report.
   init?(_ manifest: YAMLReader)
 
+  /// What the manifest says in short.
+  var summary: ManifestSummary { get }
+
   /// Makes the client of an application for one connector. Nothing is sent yet.
   /// - Parameter settings: the connector's keys other than `use`, `url`, `auth` and `webhook`. They are the engine's:
   ///   what it does not ask for is reported as an unknown key, and so is everything it reports itself.
   /// - Throws: `Failure` for an address or a credential that is missing, or that there is no use for.
   func open(_ connection: Connection, _ settings: YAMLReader) throws(Failure) -> any Application
+}
+
+extension Engine {
+  var summary: ManifestSummary { ManifestSummary() }
 }
 
 /// The engines there are.
@@ -29,10 +36,18 @@ protocol Application: Sendable {
   /// The objects the manifest or the connector names; `*` where any name may be one.
   var objects: [String] { get }
 
+  /// What a webhook says; nil where the application sends none.
+  /// - Parameter secret: the connector's secret for it.
+  func meaning(of delivery: WebhookDelivery, secret: String) -> WebhookMeaning?
+
   /// An object as an endpoint.
   /// - Parameter pull: when to look for changes while nothing says that there are some.
   /// - Throws: `Failure` where there is no such object.
   func object(_ name: EndpointName, pull: Schedule) throws(Failure) -> any RemoteObject
+}
+
+extension Application {
+  func meaning(of delivery: WebhookDelivery, secret: String) -> WebhookMeaning? { nil }
 }
 
 /// What a connector's configuration says to any engine.

@@ -60,13 +60,17 @@ extension JSONValue {
     if case .string(let value) = self { value } else { text }
   }
 
-  /// Follows a dotted path through objects (`data.last_modified`) and, for decimal parts, arrays (`items.0.id`).
+  /// Follows a dotted path through objects (`data.last_modified`) and, for decimal parts, arrays (`items.0.id`). A member
+  /// whose name has dots itself (`@odata.etag`) is found at the end of a path.
   /// Nil where the path leads nowhere; an empty path is the value itself.
   package func at(_ path: String) -> JSONValue? {
     var value = self
-    for part in path.split(separator: ".") {
+    var rest = path[...]
+    while !rest.isEmpty {
+      let part = rest.prefix { $0 != "." }
       switch value {
       case .object(let object):
+        if let member = object[String(rest)] { return member }
         guard let member = object[String(part)] else { return nil }
         value = member
       case .array(let elements):
@@ -74,6 +78,7 @@ extension JSONValue {
         value = elements[index]
       default: return nil
       }
+      rest = rest[part.endIndex...].dropFirst()
     }
     return value
   }

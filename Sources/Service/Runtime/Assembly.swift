@@ -12,6 +12,7 @@ package struct Assembly: Sendable {
   package let configuration: Configuration
   package let databases: [String: any AttachedDatabase]
   package let links: [Link]
+  let connectors: [String: Connector]
   let objects: [EndpointName: any RemoteObject]
 
   /// Opens every database and connector of the configuration.
@@ -25,7 +26,10 @@ package struct Assembly: Sendable {
         database, of: configuration, tables: configuration.capturedTables(of: database.name), images: images)
     }
     self.databases = databases
-    objects = try Self.objects(configuration)
+    let client = HTTPClient()
+    connectors = Dictionary(
+      uniqueKeysWithValues: try configuration.connectors.map { ($0.name, try $0.make(client)) })
+    objects = try Self.objects(configuration, connectors)
     var links: [Link] = []
     for link in configuration.links {
       guard let database = databases[link.table.system], let object = objects[link.object] else { continue }
@@ -102,16 +106,14 @@ package struct Assembly: Sendable {
   }
 
   /// A table linked to two objects is one table; an object pulled by two links is one source.
-  private static func objects(_ configuration: Configuration) throws -> [EndpointName: any RemoteObject] {
-    let client = HTTPClient()
+  private static func objects(
+    _ configuration: Configuration, _ connectors: [String: Connector]
+  ) throws -> [EndpointName: any RemoteObject] {
     var objects: [EndpointName: any RemoteObject] = [:]
-    for connector in configuration.connectors {
-      let api = try connector.make(client)
-      for link in configuration.links where link.object.system == connector.name && objects[link.object] == nil {
-        let pulls = configuration.links.filter { $0.object == link.object && $0.direction != .push }.map(\.pull)
-        let pull = pulls.count > 1 ? Schedule.first(pulls) : pulls.first ?? link.pull
-        objects[link.object] = try api.object(link.object.name, pull: pull)
-      }
+    for link in configuration.links where objects[link.object] == nil {
+      let pulls = configuration.links.filter { $0.object == link.object && $0.direction != .push }.map(\.pull)
+      let pull = pulls.count > 1 ? Schedule.first(pulls) : pulls.first ?? link.pull
+      objects[link.object] = try connectors[link.object.system]?.object(link.object.name, pull: pull)
     }
     return objects
   }
@@ -176,7 +178,7 @@ extension ConnectorSettings {
       folder: folder, client: client)
   }
 
-  private func readManifest() throws -> Manifest {
+  func readManifest() throws -> Manifest {
     switch manifest {
     case .embedded(let name): try Manifest.named(name)
     case .file(let path): try Manifest(contentsOf: path)

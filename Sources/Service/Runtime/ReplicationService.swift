@@ -202,15 +202,25 @@ package struct ReplicationService: Sendable {
   }
 
   /// A webhook is a hint: signed as it should be, it makes the connector's objects be listed at once.
-  func judge(webhook name: String, headers: [(name: String, value: String)], body: [UInt8]) async -> WebhookAnswer {
-    guard let connector = assembly.configuration.connectors.first(where: { $0.name == name }),
-      let secret = connector.webhookSecret
-    else { return .unknownConnector }
-    let now = Timestamp.now.microseconds / 1_000_000
-    switch verifyStandardWebhook(headers: headers, body: body, secret: secret.revealed(), now: now) {
-    case .refused: return .refused
-    case .accepted:
-      for (endpoint, object) in assembly.objects where endpoint.system == name { object.wake() }
+  func judge(_ call: WebhookCall) async -> WebhookAnswer {
+    let settings = assembly.configuration.connectors.first { $0.name == call.connector }
+    guard let secret = settings?.webhookSecret, let connector = assembly.connectors[call.connector] else {
+      return .unknownConnector
+    }
+    let delivery = WebhookDelivery(
+      method: call.method, query: call.query, headers: call.headers, body: call.body,
+      now: Timestamp.now.microseconds / 1_000_000)
+    switch connector.meaning(of: delivery, secret: secret.revealed()) {
+    case nil: return .unknownConnector
+    case .refused(let reason)?:
+      logger.notice("A webhook was refused", metadata: ["connector": "\(call.connector)", "reason": "\(reason)"])
+      return .refused
+    case .handshake(let contentType, let body)?: return .handshake(contentType: contentType, body: body)
+    case .nothing?: return .accepted
+    case .hint(let name)?:
+      let known = name.flatMap { assembly.objects[EndpointName(system: call.connector, name: $0)] }
+      let meant = known.map { [$0] } ?? assembly.objects.filter { $0.key.system == call.connector }.map(\.value)
+      for object in meant { object.wake() }
       return .queued
     }
   }

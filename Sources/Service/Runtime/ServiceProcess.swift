@@ -63,8 +63,8 @@ package final class ServiceProcess: Sendable {
           else { return nil }
           return try await Explanation(settings, key: key, log: generation.log).json
         }),
-      webhook: { [self] name, headers, body in
-        await current.withLock { $0 }.judge(webhook: name, headers: headers, body: body)
+      webhook: { [self] call in
+        await current.withLock { $0 }.judge(call)
       }, onListening: onListening)
   }
 

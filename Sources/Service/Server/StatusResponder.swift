@@ -53,9 +53,8 @@ struct StatusResponder: Sendable {
 
   /// A webhook proves itself by its signature, not by a token. A refusal does not say why (Standard Webhooks 1.0.0).
   private func receive(_ request: Request, connector: String) async -> Response {
-    guard request.method == .post else {
-      return Answer.problem(.methodNotAllowed, "A webhook is a POST.", code: nil, [.allow: "POST"])
-    }
+    // A GET is how some applications ask whether the address is ours.
+    guard request.method == .post || request.method == .get else { return Self.notPosted }
     guard !requestGuard.isCrossOrigin(request) else {
       return Answer.problem(.forbidden, "Requests from pages of other origins are refused.")
     }
@@ -63,13 +62,24 @@ struct StatusResponder: Sendable {
       return Answer.problem(.contentTooLarge, "A webhook has at most 1 MiB.", code: nil, [.connection: "close"])
     }
     let headers = request.headers.map { (name: $0.name.canonicalName, value: $0.value) }
-    switch await webhook(connector, headers, Array(body.readableBytesView)) {
+    let query = request.uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+    let call = WebhookCall(
+      connector: connector, method: request.method.rawValue, query: query, headers: headers,
+      body: Array(body.readableBytesView))
+    let answer = await webhook(call)
+    if case .handshake(let contentType, let body) = answer { return Answer.body(body, contentType) }
+    guard request.method == .post else { return Self.notPosted }
+    switch answer {
     case .accepted: return Response(status: .noContent)
-    case .queued: return Response(status: .accepted)
+    case .queued, .handshake: return Response(status: .accepted)
     case .refused: return Answer.problem(.unauthorized, "The webhook was refused.")
     case .unknownConnector: return Answer.problem(.notFound, "No connector of that name takes webhooks.")
     case .unavailable: return Answer.problem(.serviceUnavailable, "Try again.", code: nil, [.retryAfter: "30"])
     }
+  }
+
+  private static var notPosted: Response {
+    Answer.problem(.methodNotAllowed, "A webhook is a POST.", code: nil, [.allow: "POST"])
   }
 
   private func withReport(_ answer: (StatusReport) -> Response) async -> Response {

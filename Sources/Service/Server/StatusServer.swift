@@ -29,6 +29,8 @@ package enum WebhookAnswer: Sendable, Hashable {
   case accepted
   /// Its signature holds; what it says will be looked at.
   case queued
+  /// The application wants to hear this to know that the address is ours.
+  case handshake(contentType: String, body: String)
   /// Not signed as it should be, too old, or not understood.
   case refused
   case unknownConnector
@@ -36,9 +38,17 @@ package enum WebhookAnswer: Sendable, Hashable {
   case unavailable
 }
 
-/// Judges the raw bytes of a webhook for a connector. Header names are in lower case.
-package typealias WebhookJudge =
-  @Sendable (_ connector: String, _ headers: [(name: String, value: String)], _ body: [UInt8]) async -> WebhookAnswer
+/// A webhook for a connector as it arrived. Header names are in lower case.
+package struct WebhookCall: Sendable {
+  package let connector: String
+  package let method: String
+  package let query: [(name: String, value: String)]
+  package let headers: [(name: String, value: String)]
+  package let body: [UInt8]
+}
+
+/// Judges webhooks by their raw bytes.
+package typealias WebhookJudge = @Sendable (WebhookCall) async -> WebhookAnswer
 
 /// Metrics, health, status and webhooks over HTTP.
 package struct StatusServer: Service {

@@ -36,8 +36,9 @@ struct Tidemark: AsyncParsableCommand {
     subcommands: [
       Init.self, Check.self, Attach.self, Repair.self, Detach.self, Run.self, Status.self, BackfillCommand.self,
       VerifyCommand.self, ReplayCommand.self, LogCommand.self, Explain.self, PlanCommand.self,
-      Approve.self, Conflicts.self, DeadLetters.self, Pause.self, Resume.self, Reload.self, Report.self, Doctor.self,
-      SandboxCommand.self,
+      Approve.self, Conflicts.self, DeadLetters.self, ConnectorsCommand.self, Pause.self, Resume.self, Reload.self,
+      Report.self,
+      Doctor.self, SandboxCommand.self,
     ])
 
   static func main() async {

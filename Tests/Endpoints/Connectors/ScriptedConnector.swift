@@ -3,6 +3,7 @@ import Connectors
 import HTTP
 import Support
 import Synchronization
+import YAML
 
 /// A connector to a scripted server, with a manifest whose parts a test can replace.
 struct ScriptedConnector {
@@ -87,3 +88,6 @@ final class Turns: Sendable {
     left.withLock { $0.count > 1 ? $0.removeFirst() : $0.first ?? .close }
   }
 }
+
+/// What a configuration says to an engine.
+func settingsNode(_ text: String) throws -> YAMLNode { try YAMLDocument(text: text, file: "tidemark.yaml").root }

@@ -19,6 +19,9 @@ package struct Manifest: Sendable {
     self = try YAMLDocument(contentsOf: path).read { root in Manifest(root) }
   }
 
+  /// The names of those that ship with Tidemark.
+  package static var names: [String] { embeddedManifestNames }
+
   /// A manifest that ships with Tidemark.
   /// - Throws: `Failure` if there is none of that name, with the names there are.
   package static func named(_ name: String) throws -> Manifest {

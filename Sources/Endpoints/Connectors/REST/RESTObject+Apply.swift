@@ -1,6 +1,7 @@
 import Changes
 import HTTP
 import JSON
+import Synchronization
 
 extension RESTObject {
   /// Applies each write with one request, as many side by side as the connector may have. A write that is not conditional by the API's own means is
@@ -12,8 +13,23 @@ extension RESTObject {
   }
 
   private func apply(_ write: Write) async -> Outcome {
+    let isRetry = failed.withLock { $0.contains(write.idempotencyKey) }
+    let outcome = await Urgency.$current.withValue(isRetry ? .retry : .live) { await attempt(write) }
+    failed.withLock { failed in
+      switch outcome {
+      case .retry, .unknown: if failed.count < Self.mostFailed { failed.insert(write.idempotencyKey) }
+      case .applied, .mismatch, .rejected, .unavailable: failed.remove(write.idempotencyKey)
+      }
+    }
+    return outcome
+  }
+
+  /// Beyond it a retry passes for a first attempt.
+  private static let mostFailed = 10_000
+
+  private func attempt(_ write: Write) async -> Outcome {
     switch (write.action, rules.create, rules.update, rules.delete) {
-    case (.create, let rules?, _, _): await send(write, rules, ifMatch: nil)
+    case (.create, let rules?, _, _): await send(write, rules, condition: nil)
     case (.update, _, let rules?, _), (.delete, _, _, let rules?): await change(write, rules)
     default: .rejected(Failure(code: "connector.action", message: "\(endpoint) has no \(write.action)"))
     }
@@ -24,49 +40,83 @@ extension RESTObject {
     guard let key = write.key else {
       return .rejected(Failure(code: "connector.key", message: "\(write.action) of \(endpoint) without a key"))
     }
-    guard let expected = write.expected else { return await send(write, rules, ifMatch: nil) }
-    if let version = expected.version, let header = ifMatch(version) {
-      return await send(write, rules, ifMatch: header)
+    guard let expected = write.expected else { return await send(write, rules, condition: nil) }
+    if let version = expected.version, let version = condition(version) {
+      return await send(write, rules, condition: version)
     }
     do {
       guard let now = try await read(key) else { return .mismatch(nil) }
       guard now.fields.contains(expected.fields) else { return .mismatch(now) }
-      return await send(write, rules, ifMatch: now.version.flatMap(ifMatch))
+      return await send(write, rules, condition: now.version.flatMap(condition))
     } catch {
       return notWritten(error)
     }
   }
 
-  func ifMatch(_ version: String) -> String? {
-    rules.version?.ifMatch.map { Template.text($0, ["version": version]) }
+  /// A version, where the application can make a write depend on it.
+  private func condition(_ version: String) -> String? {
+    rules.version?.condition == nil && rules.version?.body == nil ? nil : version
   }
 
-  private func send(_ write: Write, _ rules: WriteRules, ifMatch: String?) async -> Outcome {
+  private func send(_ write: Write, _ rules: WriteRules, condition: String?) async -> Outcome {
     let place = "\(write.action) of \(endpoint)"
-    let headers = headers(of: write, ifMatch: ifMatch)
-    let body = body(of: write, rules)
-    let url: String
-    do { url = try self.url(rules.path, id: write.key?.description) } catch { return .rejected(error) }
-    do {
-      let response = try await api.send(rules.method, url, headers: headers, body: body)
-      return (200..<300).contains(response.status)
-        ? applied(write, rules, response, place) : await refused(write, response, place)
-    } catch {
+    let request: APIRequest
+    do { request = try self.request(write, rules, condition: condition) } catch { return .rejected(error) }
+    switch await exchanges.send(request) {
+    case .success(let response):
+      guard let meaning = api.errors.classify(response, repeatable: isRepeatable(write)) else {
+        return applied(write, rules, response, place)
+      }
+      return await refused(write, response, meaning, place)
+    case .failure(let error):
       let failure = Failure(error, at: place)
       if error.mayHaveBeenApplied { return .unknown(failure) }
       return error.kind == .invalidRequest ? .rejected(failure) : .unavailable(failure, after: nil)
     }
   }
 
-  func headers(of write: Write, ifMatch: String?) -> [(name: String, value: String)] {
-    var headers: [(name: String, value: String)] = ifMatch.map { [("If-Match", $0)] } ?? []
-    if write.action == .create, let name = rules.idempotencyHeader { headers.append((name, write.idempotencyKey)) }
-    return headers
+  /// Whether the same request may be sent again without a second effect.
+  private func isRepeatable(_ write: Write) -> Bool { write.action != .create || rules.idempotencyHeader != nil }
+
+  func request(_ write: Write, _ rules: WriteRules, condition: String?) throws(Failure) -> APIRequest {
+    let id = write.key?.description
+    var request = APIRequest(
+      method: rules.method, url: try url(rules.path, query: rules.query, id: id, fields: write.fields))
+    var values = api.settings
+    values["object"] = endpoint.name
+    values["id"] = id
+    request.headers = rules.headers.map { ($0.name, Template.text($0.value, values)) }
+    if write.action != .create, let conditional = self.rules.version?.condition {
+      let value = condition.map { Template.text(conditional.value, ["version": $0]) } ?? self.rules.version?.unknown
+      if let value { request.headers.append((conditional.header, value)) }
+    }
+    if write.action == .create, let name = self.rules.idempotencyHeader {
+      request.headers.append((name, write.idempotencyKey))
+    }
+    if let body = body(write, rules, condition: condition, values) {
+      request.body = RequestBody(value: body, encoding: rules.encoding)
+    }
+    return request
   }
 
-  func body(of write: Write, _ rules: WriteRules) -> JSONValue? {
-    guard write.action != .delete else { return nil }
-    return rules.wrap.isEmpty ? .object(write.fields) : JSONValue.null.setting(.object(write.fields), at: rules.wrap)
+  /// The record as the application wants it, in what it is wrapped in; nil for a delete that needs no words.
+  private func body(
+    _ write: Write, _ rules: WriteRules, condition: String?, _ values: [String: String]
+  ) -> JSONValue? {
+    if write.action == .delete, rules.with == nil, rules.idInBody == nil { return nil }
+    var record = JSONValue.object(write.action == .delete ? [:] : rules.clearing.applied(to: write.fields))
+    if let with = rules.with {
+      let fixed = JSONValue.object(with).filled(values.mapValues { .string($0) }).objectValue ?? [:]
+      record = .object(fixed.merging(record.objectValue ?? [:]))
+    }
+    if write.action != .create {
+      if let path = rules.idInBody, let key = write.key?.values.first { record = record.setting(key, at: path) }
+      if let path = self.rules.version?.body, let condition { record = record.setting(.string(condition), at: path) }
+    }
+    guard !rules.wrap.isEmpty else { return record }
+    guard rules.wrap.hasSuffix("[]") else { return JSONValue.null.setting(record, at: rules.wrap) }
+    let path = String(rules.wrap.dropLast(2))
+    return path.isEmpty ? .array([record]) : JSONValue.null.setting(.array([record]), at: path)
   }
 
   private func applied(_ write: Write, _ rules: WriteRules, _ response: HTTPResponse, _ place: String) -> Outcome {
@@ -93,23 +143,26 @@ extension RESTObject {
     case .body(let path):
       guard let id = (try? JSONValue(parsing: response.body))?.at(path), !id.isNull else { return nil }
       return RecordKey(.string(id.plainText))
-    case .location:
-      let path = response.headers["Location"].map { $0.prefix { $0 != "?" && $0 != "#" } }
-      guard let last = path?.split(separator: "/").last, let id = Template.decoded(last) else { return nil }
-      return RecordKey(.string(id))
+    case .address(let header):
+      let id = response.headers[header].map(Self.idInAddress) ?? ""
+      return id.isEmpty ? nil : RecordKey(.string(id))
+    case .field(let path):
+      guard let id = JSONValue.object(write.fields).at(path), !id.isNull else { return nil }
+      return RecordKey(.string(id.plainText))
     }
   }
 
-  private func refused(_ write: Write, _ response: HTTPResponse, _ place: String) async -> Outcome {
-    let failure = Failure(status: response.status, at: place)
-    let isRepeatable = write.action != .create || rules.idempotencyHeader != nil
-    switch errors.classify(response.status, repeatable: isRepeatable) {
+  private func refused(
+    _ write: Write, _ response: HTTPResponse, _ meaning: ErrorRules.Class, _ place: String
+  ) async -> Outcome {
+    let failure = Failure(status: response.status, meaning, code: api.errors.code(in: response), at: place)
+    switch meaning {
     case .retry: return .retry(failure, after: response.retryAfter)
-    case .unavailable: return .unavailable(failure, after: response.retryAfter)
-    case .rejected: return .rejected(failure)
+    case .throttle, .unavailable, .relogin: return .unavailable(failure, after: response.retryAfter)
+    case .permanent: return .rejected(failure)
     case .ambiguous: return .unknown(failure)
     case .gone: return write.action == .create ? .rejected(failure) : .mismatch(nil)
-    case .mismatch: return await mismatch(write, response, failure)
+    case .conflict: return await mismatch(write, response, failure)
     }
   }
 
@@ -121,7 +174,8 @@ extension RESTObject {
     {
       return .mismatch(record)
     }
-    guard let key = write.key else { return .rejected(failure) }
+    // A create that the application took for a repetition: the record that is there is to be looked up.
+    guard let key = write.key else { return rules.find == nil ? .rejected(failure) : .unknown(failure) }
     do { return .mismatch(try await read(key)) } catch { return notWritten(error) }
   }
 
@@ -133,6 +187,17 @@ extension RESTObject {
     case let end as EndUnavailable: .unavailable(end.failure, after: end.after)
     case let failure as Failure: .rejected(failure)
     default: .retry(Failure(code: "connector.answer", message: "reading \(endpoint): \(error)"), after: nil)
+    }
+  }
+}
+
+extension WriteRules.Clearing {
+  /// The fields with what is null in them said as the application understands it.
+  fileprivate func applied(to fields: JSONObject) -> JSONObject {
+    switch self {
+    case .null: fields
+    case .empty: JSONObject(fields.members.map { ($0.name, $0.value.isNull ? "" : $0.value) })
+    case .omit: JSONObject(fields.members.filter { !$0.value.isNull }.map { ($0.name, $0.value) })
     }
   }
 }

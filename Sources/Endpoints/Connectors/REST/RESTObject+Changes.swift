@@ -43,8 +43,8 @@ extension RESTObject {
   private func recover(from refusal: Refused, _ place: ListingPlace) throws -> ChangeBatch {
     if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
     if place.page == nil { poll.withLock { $0.abandon() } }
-    if refusal.status == 410, place.cursor != nil {
-      throw gap("the application does not know the cursor any more (status 410)")
+    if refusal.meaning == .gone, refusal.status != 404, place.cursor != nil {
+      throw gap("the application does not know the cursor any more (status \(refusal.status))")
     }
     throw meaning(of: refusal)
   }
@@ -123,7 +123,9 @@ extension ListingPlace {
   fileprivate func following(_ answer: Listing.Page, _ rules: ListRules) -> ListingPlace {
     let isStable = rules.order == .ascending && !rules.turnsByCount
     var high = page?.high
-    if page == nil || isStable, let cursor = answer.cursor {
+    // The address of what comes next is told once.
+    let isTold = if case .link? = rules.cursor?.source { true } else { false }
+    if page == nil || isStable || isTold, let cursor = answer.cursor {
       high = high.map { later($0, cursor, rules) } ?? cursor
     }
     var result = self
@@ -138,7 +140,7 @@ extension ListingPlace {
 
   /// Values of records are compared; what the application hands out as a cursor is opaque, and the newest counts.
   private func later(_ a: JSONValue, _ b: JSONValue, _ rules: ListRules) -> JSONValue {
-    if case .item? = rules.cursor?.source { return isEarlier(a, b) ? b : a }
+    if let cursor = rules.cursor, case .item = cursor.source { return cursor.isEarlier(a, b) ? b : a }
     return b
   }
 }

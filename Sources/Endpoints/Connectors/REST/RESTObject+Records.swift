@@ -47,10 +47,12 @@ extension RESTObject {
       place = ListingPlace()
     }
     let stamp = stamps.now()
-    let page = try await unwrapped {
-      try await listing.page(
-        since: since, at: place.page?.next, filter: since == nil ? .everything : .changes,
-        size: max(1, min(limit, rules.list.size)))
+    let page = try await Urgency.$current.withValue(.backfill) {
+      try await unwrapped {
+        try await listing.page(
+          since: since, at: place.page?.next, filter: since == nil ? .everything : .changes,
+          size: max(1, min(limit, rules.list.size)))
+      }
     }
     var following = place
     following.page = page.next.map { ListingPlace.PageMark(next: $0) }
@@ -65,12 +67,14 @@ extension RESTObject {
       throw Failure(code: "connector.read", message: "\(endpoint) cannot be read by id")
     }
     let place = "reading \(endpoint)"
-    let url = try url(read.path, id: key.description)
+    let url = try url(read.path, query: read.query, id: key.description)
     let stamp = stamps.now()
     let response: HTTPResponse
-    do { response = try await api.send("GET", url) } catch { throw error.asRead(at: place) }
-    if response.status == 404 || response.status == 410 { return nil }
-    guard (200..<300).contains(response.status) else { throw Refused(response, at: place) }
+    do {
+      response = try await api.read(APIRequest(method: "GET", url: url), at: place)
+    } catch let refusal as Refused where refusal.meaning == .gone {
+      return nil
+    }
     guard let item = (try? JSONValue(parsing: response.body))?.at(read.item), item.objectValue != nil else {
       // A page of a proxy, or another API: not the record's fault.
       throw EndUnavailable(
@@ -80,16 +84,18 @@ extension RESTObject {
   }
 
   func version(in response: HTTPResponse) -> String? {
-    rules.version?.header.flatMap { response.headers[$0] }.map(entityTag)
+    guard let rules = rules.version, let text = rules.header.flatMap({ response.headers[$0] }) else { return nil }
+    return rules.isRaw ? text : entityTag(text)
   }
 
   /// An end that is of no use for now, or a refusal of just this.
   func meaning(of refusal: Refused) -> any Error {
-    switch errors.classify(refusal.status, repeatable: true) {
-    case .retry, .unavailable, .ambiguous: EndUnavailable(refusal.failure, after: refusal.retryAfter)
+    switch refusal.meaning {
+    case .retry, .throttle, .unavailable, .relogin, .ambiguous:
+      EndUnavailable(refusal.failure, after: refusal.retryAfter)
     // A read that is redirected is led to a login or a page of maintenance, and so is every other.
-    case .rejected where (300..<400).contains(refusal.status): EndUnavailable(refusal.failure)
-    case .mismatch, .gone, .rejected: refusal.failure
+    case .permanent where (300..<400).contains(refusal.status): EndUnavailable(refusal.failure)
+    case .conflict, .gone, .permanent: refusal.failure
     }
   }
 
@@ -102,8 +108,13 @@ extension RESTObject {
 private let findPageLimit = 20
 
 extension JSONObject {
-  /// Whether every member of `other` is a member here, with an equal value.
+  /// Whether every member of `other` is a member here, with an equal value; of objects in it, theirs.
   func contains(_ other: JSONObject) -> Bool {
-    other.members.allSatisfy { self[$0.name] == $0.value }
+    other.members.allSatisfy { member in
+      switch (self[member.name], member.value) {
+      case (.object(let own)?, .object(let wanted)): own.contains(wanted)
+      case (let own, let wanted): own == wanted
+      }
+    }
   }
 }

@@ -13,8 +13,8 @@ extension RESTObject {
     guard let rules else {
       throw Failure(code: "connector.action", message: "\(endpoint) has no \(write.action)")
     }
-    let headers = self.headers(of: write, ifMatch: write.expected?.version.flatMap(ifMatch))
-    let lines = ["\(rules.method) \(try url(rules.path, id: write.key?.description))"]
-    return lines + headers.map { "\($0.name): \($0.value)" } + [body(of: write, rules)?.text].compactMap { $0 }
+    let request = try request(write, rules, condition: write.expected?.version)
+    let lines = ["\(request.method) \(request.url)"] + request.headers.map { "\($0.name): \($0.value)" }
+    return lines + [request.body.map { String(decoding: $0.bytes, as: UTF8.self) }].compactMap { $0 }
   }
 }

@@ -9,24 +9,26 @@ final class RESTObject: RemoteObject, ChangeSource {
   let endpoint: EndpointName
   let name: SourceName
   let rules: ObjectRules
-  let errors: ErrorRules
   let pull: Schedule
   let api: API
   let listing: Listing
+  let exchanges: Exchanges
+  /// The writes whose last attempt came to nothing: another one is a retry.
+  let failed = Mutex<Set<String>>([])
   let stamps = StampClock()
   let bell = Bell()
   let poll = Mutex(PollMemory())
 
   init(
-    _ endpoint: EndpointName, rules: ObjectRules, errors: ErrorRules, pull: Schedule, api: API
+    _ endpoint: EndpointName, rules: ObjectRules, batch: BatchRules?, pull: Schedule, api: API
   ) {
     self.endpoint = endpoint
     name = SourceName(endpoint.description)
     self.rules = rules
-    self.errors = errors
     self.pull = pull
     self.api = api
     listing = Listing(object: endpoint, rules: rules.list, api: api)
+    exchanges = Exchanges(api, batch)
   }
 
   /// What the manifest has rules for.
@@ -52,15 +54,30 @@ final class RESTObject: RemoteObject, ChangeSource {
   }
 
   func identity(of item: JSONValue) throws(Failure) -> String {
+    if let path = rules.deleted?.id, isTombstone(item), let id = item.at(path)?.plainText, !id.isEmpty {
+      return Self.idInAddress(id)
+    }
     guard let id = item.at(rules.id), !id.isNull, !id.plainText.isEmpty else {
       throw Failure(code: "connector.answer", message: "a record of \(endpoint) has no id at '\(rules.id)'")
     }
     return id.plainText
   }
 
+  /// The id at the end of an address: the last segment, or what is in parentheses there (`Products('O''Neil')`). Anything
+  /// else is the id itself.
+  static func idInAddress(_ text: String) -> String {
+    let path = text.prefix { $0 != "?" && $0 != "#" }
+    let last = path.split(separator: "/").last.map(String.init) ?? text
+    let segment = Template.decoded(last) ?? last
+    guard segment.hasSuffix(")"), let open = segment.firstIndex(of: "(") else { return segment }
+    let key = segment[segment.index(after: open)...].dropLast()
+    guard key.count >= 2, key.hasPrefix("'"), key.hasSuffix("'") else { return String(key) }
+    return String(key.dropFirst().dropLast()).replacing("''", with: "'")
+  }
+
   func isTombstone(_ item: JSONValue) -> Bool {
-    guard let deleted = rules.deleted else { return false }
-    return item.at(deleted.field) == deleted.value
+    guard let deleted = rules.deleted, let found = item.at(deleted.field) else { return false }
+    return deleted.value.map { $0 == found } ?? true
   }
 
   func version(in item: JSONValue) -> String? {
@@ -72,14 +89,25 @@ final class RESTObject: RemoteObject, ChangeSource {
     rules.modifiedAt.flatMap { time in item.at(time.path).flatMap(time.format.moment) }
   }
 
-  /// The URL of a path template with `{object}` and `{id}` put in.
-  func url(_ template: String, id: String? = nil) throws(Failure) -> String {
-    guard id != nil || !template.contains("{id}") else {
+  /// The URL of a path template with the settings, `{object}`, `{id}` and `{fields.…}` put in.
+  func url(
+    _ template: String, query: [(name: String, value: String)] = [], id: String? = nil, fields: JSONObject = [:]
+  ) throws(Failure) -> String {
+    let names = Template.names(in: template) + query.flatMap { Template.names(in: $0.value) }
+    guard id != nil || !names.contains("id") else {
       throw Failure(code: "connector.key", message: "a record of \(endpoint) is addressed by its id, and none is known")
     }
-    var values = ["object": endpoint.name]
+    var values = api.settings
+    values["object"] = endpoint.name
     values["id"] = id
-    return api.url(try Template.path(template, values))
+    for name in names where name.hasPrefix("fields.") {
+      guard let value = JSONValue.object(fields).at(String(name.dropFirst(7))), !value.isNull else {
+        throw Failure(
+          code: "connector.key", message: "a record of \(endpoint) is addressed by \(name), which it has not")
+      }
+      values[name] = value.plainText
+    }
+    return api.url(try Template.path(template, values), query: query.map { ($0.name, Template.text($0.value, values)) })
   }
 }
 

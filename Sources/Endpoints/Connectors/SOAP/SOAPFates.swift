@@ -19,7 +19,7 @@ struct SOAPFates: Sendable {
       }
     }
     switch fault.codes.first.map({ $0.prefix { $0 != "." } }) {
-    case "Client"?, "Sender"?: return .rejected
+    case "Client"?, "Sender"?: return .permanent
     case "VersionMismatch"?, "MustUnderstand"?, "DataEncodingUnknown"?: return .unavailable
     default: return repeatable ? .retry : .ambiguous
     }
@@ -31,8 +31,8 @@ struct SOAPFates: Sendable {
     case let fault as SOAPFault:
       let failure = Failure(fault, at: place)
       switch classify(fault, repeatable: true) {
-      case .retry, .unavailable, .ambiguous: return EndUnavailable(failure)
-      case .mismatch, .gone, .rejected: return failure
+      case .retry, .throttle, .unavailable, .relogin, .ambiguous: return EndUnavailable(failure)
+      case .conflict, .gone, .permanent: return failure
       }
     case let refused as Refused:
       return (400..<500).contains(refused.status) && ![401, 403, 408, 429].contains(refused.status)
@@ -49,11 +49,11 @@ struct SOAPFates: Sendable {
       let failure = Failure(fault, at: place)
       switch classify(fault, repeatable: repeatable) {
       case .retry: return .retry(failure, after: nil)
-      case .unavailable: return .unavailable(failure, after: nil)
-      case .rejected: return .rejected(failure)
+      case .throttle, .unavailable, .relogin: return .unavailable(failure, after: nil)
+      case .permanent: return .rejected(failure)
       case .ambiguous: return .unknown(failure)
       case .gone: return .mismatch(nil)
-      case .mismatch: return nil
+      case .conflict: return nil
       }
     case let refused as Refused:
       switch refused.status {

@@ -82,7 +82,7 @@ extension SOAPObject {
     switch place.page?.next {
     case .token(let token)?: values["cursor"] = .some((try? JSONValue(parsing: token)) ?? .string(token))
     case .number(let number)?: values["page"] = .some(.integer(number))
-    case .url?, nil: break
+    case .url?, .last?, nil: break
     }
     let doing = "listing \(endpoint)"
     let answer: JSONObject

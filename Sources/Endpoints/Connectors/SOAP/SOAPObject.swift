@@ -59,7 +59,7 @@ final class SOAPObject: RemoteObject, ChangeSource {
 
   func isTombstone(_ item: JSONValue) -> Bool {
     guard let deleted = rules.deleted, let value = item.at(deleted.field) else { return false }
-    return value == deleted.value || value.plainText == deleted.value.plainText
+    return deleted.value.map { value == $0 || value.plainText == $0.plainText } ?? true
   }
 
   func version(in item: JSONValue) -> String? {

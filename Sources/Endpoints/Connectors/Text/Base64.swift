@@ -14,6 +14,11 @@ enum Base64 {
     return String(decoding: result, as: UTF8.self)
   }
 
+  /// The alphabet for URLs, without padding (section 5).
+  static func urlEncoded(_ bytes: [UInt8]) -> String {
+    encoded(bytes).replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+  }
+
   /// Nil if `text` is not base64; the padding may be missing.
   static func decoded(_ text: some StringProtocol) -> [UInt8]? {
     var result: [UInt8] = []

@@ -48,6 +48,18 @@ extension ErrorCode {
         Entry(
           "connector.auth", "Credentials that the manifest asks for are not given.", remedy: "Add them under `auth`."),
         Entry(
+          "connector.setting", "The connector does not say what the manifest asks for under `settings`.",
+          remedy: "Add the key to the connector; `tidemark connectors show NAME` lists them."),
+        Entry(
+          "connector.private-key", "A credential is no private key in PEM.",
+          remedy: "Give the file the application offered, with its first and last line."),
+        Entry(
+          "connector.token-file", "A new refresh token could not be kept.",
+          then: "Nothing is sent; the old token may be good for one use only.",
+          remedy: "Let the service write to `.tidemark/tokens` beside the configuration."),
+        Entry(
+          "connector.unknown", "The configuration has no such connector.", remedy: "Use one the message lists."),
+        Entry(
           "connector.manifest", "There is no such manifest.",
           remedy: "Use one the message lists, or the path of a file."),
         Entry("connector.object", "The manifest describes no such object.", remedy: "Use one the message lists."),

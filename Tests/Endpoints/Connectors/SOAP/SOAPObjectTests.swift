@@ -12,7 +12,7 @@ struct SOAPObjectTests {
     engine: soap
     wsdl: things.wsdl
     authentication: { username_token: { username: user, password: password } }
-    faults: { Stale: mismatch, Client.Gone: gone }
+    faults: { Stale: conflict, Client.Gone: gone }
     objects:
       customers:
         list: { operation: Get, items: GetResult }

@@ -13,7 +13,7 @@ enum SOAPScene {
     engine: soap
     wsdl: "\(wsdl)"
     header: { Auth: { user: "{user}", password: "{password}" } }
-    faults: { Client.VersionConflict: mismatch, Client.ResourceNotFound: gone, Client.Authentication: unavailable }
+    faults: { Client.VersionConflict: conflict, Client.ResourceNotFound: gone, Client.Authentication: unavailable }
     \(rest)
     objects:
       customers:

@@ -27,6 +27,7 @@ struct ListingPlace: Hashable {
     case .url(let url)?: object["url"] = .string(url)
     case .number(let number)?: object["number"] = .integer(number)
     case .token(let token)?: object["token"] = .string(token)
+    case .last(let last)?: object["last"] = .string(last)
     case nil: break
     }
     return object.text
@@ -47,6 +48,8 @@ struct ListingPlace: Hashable {
         .url(url)
       } else if let number = object["number"]?.integerValue {
         .number(Int(number))
+      } else if let last = object["last"]?.stringValue {
+        .last(last)
       } else {
         object["token"]?.stringValue.map(NextPage.token)
       }
@@ -60,4 +63,6 @@ enum NextPage: Hashable {
   /// A page's number, or how many records to skip.
   case number(Int)
   case token(String)
+  /// A value of the last record of the page before.
+  case last(String)
 }

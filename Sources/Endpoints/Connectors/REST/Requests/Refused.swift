@@ -1,36 +1,54 @@
 import Changes
 import HTTP
 
-/// An answer to a read that is not a 2xx.
+/// An answer to a read that is no success.
 struct Refused: Error, CustomStringConvertible {
   let status: Int
+  let meaning: ErrorRules.Class
   let failure: Failure
   /// What `Retry-After` asks for, in full: a server that says an hour means an hour.
   let retryAfter: Duration?
 
-  init(_ response: HTTPResponse, at place: String) {
+  init(_ response: HTTPResponse, _ meaning: ErrorRules.Class, code: String?, at place: String) {
     status = response.status
-    failure = Failure(status: response.status, at: place)
+    self.meaning = meaning
+    failure = Failure(status: response.status, meaning, code: code, at: place)
     retryAfter = response.retryAfter
+  }
+
+  /// An answer of a server whose statuses mean what they usually do.
+  init(_ response: HTTPResponse, at place: String) {
+    self.init(
+      response, ErrorRules().classify(response, repeatable: true) ?? .permanent, code: nil, at: place)
   }
 
   var description: String { failure.description }
 }
 
 extension Failure {
-  /// - Parameter place: what was being done, without ids and values.
-  init(status: Int, at place: String) {
+  /// - Parameters:
+  ///   - code: the application's own word for it.
+  ///   - place: what was being done, without ids and values.
+  init(status: Int, _ meaning: ErrorRules.Class, code: String?, at place: String) {
     let advice =
-      switch status {
-      case 300..<400: "redirects are not followed; check the connector's url"
-      case 401, 403: "the credentials were refused; check the connector's auth and what the account may do"
-      case 404, 410: "there is no such resource"
-      case 408, 500..<600: "the application is in trouble; it is tried again"
-      case 409, 412: "the record changed in between"
-      case 429: "the application asks for fewer requests; they are held back"
-      default: "the application refused it; see its own log for the reason"
+      switch (meaning, status) {
+      case (_, 300..<400): "redirects are not followed; check the connector's url"
+      case (.relogin, _), (_, 401), (_, 403):
+        "the credentials were refused; check the connector's auth and what the account may do"
+      case (.throttle, _): "the application asks for fewer requests; they are held back"
+      case (.gone, _): "there is no such resource"
+      case (.conflict, _): "the record changed in between"
+      case (.retry, _), (.unavailable, _), (.ambiguous, _): "the application is in trouble; it is tried again"
+      case (.permanent, _): "the application refused it; see its own log for the reason"
       }
-    self.init(code: "http.\(status)", message: "\(place): status \(status): \(advice)")
+    let said = code.map { " (\($0))" } ?? ""
+    self.init(code: "http.\(status)", message: "\(place): status \(status)\(said): \(advice)")
+  }
+
+  /// Of a server whose statuses mean what they usually do.
+  init(status: Int, at place: String) {
+    let meaning = ErrorRules().classify(HTTPResponse(status: status), repeatable: true)
+    self.init(status: status, meaning ?? .permanent, code: nil, at: place)
   }
 
   init(_ error: HTTPError, at place: String) {
@@ -57,7 +75,8 @@ extension HTTPResponse {
   /// Both forms of RFC 9110, section 10.2.3, measured from now; a moment in the past is no delay.
   var retryAfter: Duration? {
     guard let text = headers["Retry-After"] else { return nil }
-    if let seconds = Int64(text), seconds >= 0 { return min(.seconds(seconds), longestRetryAfter) }
+    // Some write fractions of a second.
+    if let seconds = Double(text), seconds >= 0 { return min(.seconds(seconds), longestRetryAfter) }
     guard let moment = TimeText.httpDate(text) else { return nil }
     return min(.microseconds(max(0, moment.microseconds - StampClock.wall())), longestRetryAfter)
   }

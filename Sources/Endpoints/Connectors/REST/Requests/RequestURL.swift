@@ -30,6 +30,9 @@ struct ServerAddress: Sendable, Hashable {
     throw refusal
   }
 
+  /// What comes after the host; empty, or from a slash on.
+  var path: String { String(url.dropFirst(root.count)) }
+
   private var root: String {
     let afterScheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
     return String(url[..<(url[afterScheme...].firstIndex(of: "/") ?? url.endIndex)])
@@ -51,74 +54,5 @@ struct ServerAddress: Sendable, Hashable {
     else { return nil }
     let usual = scheme == "https://" ? ":443" : ":80"
     return scheme + (authority.hasSuffix(usual) ? authority.dropLast(usual.count) : authority)
-  }
-}
-
-/// Text with `{name}` in it.
-enum Template {
-  /// Puts in each value as one path segment: whatever it holds, it stays inside its segment.
-  /// - Throws: `Failure` for an empty value, `.` or `..`, which would name another resource.
-  static func path(_ template: String, _ values: [String: String]) throws(Failure) -> String {
-    var result = template
-    for (name, value) in values where template.contains("{\(name)}") {
-      guard !value.isEmpty, value != ".", value != ".." else {
-        throw Failure(code: "connector.id", message: "the \(name) '\(value)' cannot be part of a path")
-      }
-      result = result.replacing("{\(name)}", with: encoded(value))
-    }
-    return result
-  }
-
-  /// Puts in each value as it is, in one pass: a value that looks like a place for another stays as it is.
-  static func text(_ template: String, _ values: [String: String]) -> String {
-    var result = ""
-    var rest = template[...]
-    while let open = rest.firstIndex(of: "{") {
-      result += rest[..<open]
-      rest = rest[open...]
-      guard let close = rest.firstIndex(of: "}"), let value = values[String(rest[..<close].dropFirst())] else {
-        result += "{"
-        rest = rest.dropFirst()
-        continue
-      }
-      result += value
-      rest = rest[rest.index(after: close)...]
-    }
-    return result + rest
-  }
-
-  static func query(_ pairs: [(name: String, value: String)]) -> String {
-    pairs.isEmpty ? "" : "?" + pairs.map { "\(encoded($0.name))=\(encoded($0.value))" }.joined(separator: "&")
-  }
-
-  /// Everything but the unreserved characters of RFC 3986, section 2.3, as `%XX`.
-  static func encoded(_ text: String) -> String {
-    var result: [UInt8] = []
-    let digits = Array("0123456789ABCDEF".utf8)
-    for byte in text.utf8 {
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: result.append(byte)
-      default: result += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-    return String(decoding: result, as: UTF8.self)
-  }
-
-  /// The inverse of `encoded`; nil if a `%` is not followed by two hexadecimal digits.
-  static func decoded(_ text: some StringProtocol) -> String? {
-    var result: [UInt8] = []
-    var bytes = Array(text.utf8)[...]
-    while let byte = bytes.popFirst() {
-      if byte == 0x25 {
-        guard let code = UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16), bytes.count >= 2 else {
-          return nil
-        }
-        result.append(code)
-        bytes = bytes.dropFirst(2)
-      } else {
-        result.append(byte)
-      }
-    }
-    return String(validating: result, as: UTF8.self)
   }
 }

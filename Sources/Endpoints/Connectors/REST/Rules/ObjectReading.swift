@@ -1,23 +1,79 @@
 import JSON
 import YAML
 
+/// What the manifest says for all of its objects.
+struct ObjectDefaults {
+  /// A protocol whose answers look alike everywhere.
+  enum Dialect: String, CaseIterable {
+    case odata
+    /// Version 2, which wraps everything in `d`.
+    case odata2
+  }
+
+  let dialect: Dialect?
+  let wrap: String
+  let item: String
+  let encoding: RequestBody.Encoding
+  let clearing: WriteRules.Clearing
+
+  init(_ reader: YAMLReader) {
+    dialect = reader["dialect"]?.choice(Dialect.self)
+    wrap = reader["wrap"]?.string() ?? ""
+    item = reader["item"]?.string() ?? (dialect == .odata2 ? "d" : "")
+    encoding = reader["body"]?.choice(RequestBody.Encoding.self) ?? .json
+    clearing = reader["clear"]?.choice(WriteRules.Clearing.self) ?? .null
+  }
+
+  /// What an object says over it.
+  init(_ reader: YAMLReader, over usual: ObjectDefaults) {
+    dialect = usual.dialect
+    wrap = reader["wrap"]?.string() ?? usual.wrap
+    item = reader["item"]?.string() ?? usual.item
+    encoding = reader["body"]?.choice(RequestBody.Encoding.self) ?? usual.encoding
+    clearing = reader["clear"]?.choice(WriteRules.Clearing.self) ?? usual.clearing
+  }
+
+  var items: String {
+    switch dialect {
+    case nil: ""
+    case .odata: "value"
+    case .odata2: "d.results"
+    }
+  }
+
+  var paging: ListRules.Paging {
+    switch dialect {
+    case nil: .none
+    case .odata: .link(path: "@odata.nextLink")
+    case .odata2: .link(path: "d.__next")
+    }
+  }
+
+  var filter: FindRules.Filter? {
+    dialect.map { _ in .init(parameter: "$filter", before: "", each: "{field} eq {literal}", join: " and ") }
+  }
+
+  var version: VersionRules? {
+    dialect.map {
+      VersionRules(
+        path: $0 == .odata ? "@odata.etag" : "__metadata.etag", header: "ETag", isRaw: true,
+        condition: ("If-Match", "{version}"), unknown: nil, body: nil)
+    }
+  }
+}
+
 extension ObjectRules {
-  /// - Parameters:
-  ///   - wrap: the manifest's own `wrap`, for objects that say nothing else; so with `item`.
-  init?(_ reader: YAMLReader, wrap: String, item: String) {
-    let wrap = reader["wrap"]?.string() ?? wrap
-    let item = reader["item"]?.string() ?? item
+  init?(_ reader: YAMLReader, _ usual: ObjectDefaults) {
+    let usual = ObjectDefaults(reader, over: usual)
     let id = reader["id"]?.string() ?? "id"
-    let idInAnswer = item.isEmpty ? id : "\(item).\(id)"
-    let fields = reader["fields"]?.list { $0.string() } ?? []
-    let list = reader.required("list")?.mapping { ListRules($0) }
-    let read = reader["read"]?.mapping { ReadRules($0, item: item) }
-    let find = reader["find"]?.mapping { find in list.flatMap { FindRules(find, $0) } }
+    let list = reader.required("list")?.mapping { ListRules($0, usual) }
+    let read = reader["read"]?.mapping { ReadRules($0, item: usual.item) }
+    let find = reader["find"]?.mapping { find in list.flatMap { FindRules(find, $0, usual) } }
     func write(_ key: String, _ method: String) -> WriteRules? {
-      reader[key]?.mapping { WriteRules($0, method: method, wrap: wrap, item: item, id: idInAnswer) }
+      reader[key]?.mapping { WriteRules($0, method: method, usual, id: id) }
     }
     let (create, update, delete) = (write("create", "POST"), write("update", "PATCH"), write("delete", "DELETE"))
-    let version = reader["version"]?.mapping { VersionRules($0) }
+    let version = reader["version"].map { Self.version($0) } ?? usual.version
     let modifiedAt = reader["modified_at"]?.mapping { TimeRules($0) }
     let deleted = reader["deleted"]?.mapping { DeletedRules($0) }
     let idempotency = reader["idempotency"]?.mapping { $0.required("header")?.string() }
@@ -27,89 +83,56 @@ extension ObjectRules {
     }
     guard let list else { return nil }
     self.init(
-      id: id, fields: fields, list: list, read: read, find: find, create: create, update: update, delete: delete,
+      id: id, list: list, read: read, find: find, create: create, update: update, delete: delete,
       version: version, modifiedAt: modifiedAt, deleted: deleted, idempotencyHeader: idempotency, current: current)
   }
-}
 
-extension ListRules {
-  /// What most APIs accept at most.
-  private static let usualSize = 100
-
-  fileprivate init?(_ reader: YAMLReader) {
-    let path = reader.required("path")?.path()
-    let query = reader["query"]?.pairs() ?? []
-    let items = reader["items"]?.string() ?? ""
-    let size = reader["size"]?.mapping { size in
-      (size["parameter"]?.string(), size["default"]?.integer(in: 1...5000) ?? Self.usualSize)
-    }
-    let order = reader["order"]?.choice(Order.self) ?? .any
-    let paging = reader["paging"]?.mapping { Paging($0) } ?? Paging.none
-    let cursor = reader["cursor"]?.mapping { CursorRules($0) }
-    guard let path else { return nil }
-    self.init(
-      path: path, query: query, items: items, size: size?.1 ?? Self.usualSize, sizeParameter: size?.0, order: order,
-      paging: paging, cursor: cursor)
-  }
-}
-
-extension ListRules.Paging {
-  fileprivate init?(_ reader: YAMLReader) {
-    let link = reader["link"]?.string().map { Self.link(path: $0) }
-    let header = reader["link_header"]?.string().map { Self.linkHeader($0) }
-    let offset = reader["offset"]?.string().map { Self.offset(parameter: $0) }
-    let page = reader["page"]?.mapping { page -> Self? in
-      let first = page["first"]?.integer(in: 0...1) ?? 1
-      return page.required("parameter")?.string().map { .page(parameter: $0, first: first) }
-    }
-    let token = reader["token"]?.mapping { token -> Self? in
-      guard let parameter = token.required("parameter")?.string(), let from = token.required("from")?.string() else {
-        return nil
-      }
-      return .token(parameter: parameter, path: from)
-    }
-    let given = [link, header, offset, page, token].compactMap { $0 }
-    guard given.count == 1, let only = given.first else {
-      reader.report("manifest.paging", "expected one of link, link_header, offset, page, token")
-      return nil
-    }
-    self = only
-  }
-}
-
-extension CursorRules {
-  fileprivate init?(_ reader: YAMLReader) {
-    let parameter = reader.required("parameter")?.string()
-    let body = reader["body"]?.string().map { Source.body(path: $0) }
-    let item = reader["item"]?.string().map { Source.item(path: $0) }
-    let header = reader["header"]?.string().map { Source.header($0) }
-    let initial = reader["initial"]?.string()
-    let overlap = reader["overlap"]?.duration() ?? .zero
-    let format = reader["format"]?.choice(TimeFormat.self)
-    let given = [body, item, header].compactMap { $0 }
-    if given.count != 1 { reader.report("manifest.cursor", "expected one of body, item, header") }
-    if overlap > .zero, format == nil {
-      reader.report("manifest.cursor", "an overlap needs the cursor's format", hint: "add `format`")
-    }
-    guard let parameter, let source = given.first else { return nil }
-    self.init(parameter: parameter, source: source, initial: initial, overlap: overlap, format: format)
+  /// `none` where the dialect has versions and this object has not.
+  private static func version(_ value: YAMLValue) -> VersionRules? {
+    if case .scalar("none", _) = value.node.content { return nil }
+    return value.mapping { VersionRules($0) }
   }
 }
 
 extension ReadRules {
   fileprivate init?(_ reader: YAMLReader, item: String) {
     let item = reader["item"]?.string() ?? item
-    guard let path = reader.required("path")?.path(needsId: true) else { return nil }
-    self.init(path: path, item: item)
+    let query = reader["query"]?.pairs() ?? []
+    guard let path = reader.required("path")?.path() else { return nil }
+    if !(path + query.map(\.value).joined()).contains("{id") {
+      reader.report("manifest.path", "the path has to contain {id}")
+    }
+    self.init(path: path, query: query, item: item)
   }
 }
 
 extension FindRules {
-  fileprivate init?(_ reader: YAMLReader, _ list: ListRules) {
+  fileprivate init?(_ reader: YAMLReader, _ list: ListRules, _ usual: ObjectDefaults) {
     let path = reader["path"].map { $0.path() } ?? list.path
     let items = reader["items"]?.string() ?? list.items
-    guard let query = reader.required("query")?.pairs(), let path else { return nil }
-    self.init(path: path, query: query, items: items)
+    let fixed = reader["with"]?.pairs() ?? []
+    let query = reader["query"]?.pairs() ?? []
+    let filter = reader["filter"]?.mapping { Filter($0) }
+    let body = reader["body"]?.json()
+    let given = [query.isEmpty, filter == nil, body == nil].count { !$0 }
+    if given > 1 || given == 0 && usual.filter == nil {
+      reader.report("manifest.find", "expected one of query, filter, body")
+    }
+    guard let path else { return nil }
+    self.init(
+      path: path, fixed: fixed, query: query, filter: filter ?? (given == 0 ? usual.filter : nil), body: body,
+      items: items)
+  }
+}
+
+extension FindRules.Filter {
+  fileprivate init?(_ reader: YAMLReader) {
+    let before = reader["before"]?.string() ?? ""
+    let join = reader["join"]?.string() ?? " and "
+    guard let parameter = reader.required("parameter")?.string(), let each = reader.required("each")?.string() else {
+      return nil
+    }
+    self.init(parameter: parameter, before: before, each: each, join: join)
   }
 }
 
@@ -117,19 +140,29 @@ extension WriteRules {
   /// Methods that carry a write.
   private enum Method: String, CaseIterable { case POST, PUT, PATCH, DELETE }
 
-  fileprivate init?(_ reader: YAMLReader, method: String, wrap: String, item: String, id: String) {
+  fileprivate init?(_ reader: YAMLReader, method: String, _ usual: ObjectDefaults, id: String) {
     let method = reader["method"].map { $0.choice(Method.self)?.rawValue } ?? method
-    let wrap = reader["wrap"]?.string() ?? wrap
-    let item = reader["item"]?.string() ?? item
+    let usual = ObjectDefaults(reader, over: usual)
+    let query = reader["query"]?.pairs() ?? []
+    let headers = reader["headers"]?.pairs() ?? []
+    let with = reader["with"]?.json()
+    if let with, with.objectValue == nil { reader["with"]?.report("manifest.with", "expected a mapping") }
+    let idInBody = reader["id_in_body"]?.string()
     let source = reader["id"]?.mapping { reader -> IdSource? in
       let body = reader["body"]?.string().map { IdSource.body(path: $0) }
-      let location = reader["location"]?.bool() == true ? IdSource.location : nil
-      if (body ?? location) == nil { reader.report("manifest.id", "expected one of body, location: true") }
-      return body ?? location
+      let location = reader["location"]?.bool() == true ? IdSource.address(header: "Location") : nil
+      let address = reader["address"]?.string().map { IdSource.address(header: $0) }
+      let field = reader["field"]?.string().map { IdSource.field($0) }
+      let given = [body, location, address, field].compactMap { $0 }
+      if given.count != 1 { reader.report("manifest.id", "expected one of body, field, address, location: true") }
+      return given.first
     }
     let created = reader["created"]?.integer(in: 200...299)
     guard let path = reader.required("path")?.path(), let method else { return nil }
-    self.init(method: method, path: path, wrap: wrap, item: item, id: source ?? .body(path: id), created: created)
+    self.init(
+      method: method, path: path, query: query, headers: headers, encoding: usual.encoding, clearing: usual.clearing,
+      wrap: usual.wrap, with: with?.objectValue, idInBody: idInBody, item: usual.item,
+      id: source ?? .body(path: usual.item.isEmpty ? id : "\(usual.item).\(id)"), created: created)
   }
 }
 
@@ -138,8 +171,21 @@ extension VersionRules {
     let path = reader["path"]?.string()
     let header = reader["header"]?.string()
     let ifMatch = reader["if_match"]?.string()
+    let condition = reader["condition"]?.mapping { condition -> (header: String, value: String)? in
+      guard let name = condition.required("header")?.string(), let value = condition.required("value")?.string() else {
+        return nil
+      }
+      return (name, value)
+    }
+    let unknown = reader["unknown"]?.string()
+    let body = reader["body"]?.string()
     if path == nil, header == nil { reader.report("manifest.version", "expected path or header, or both") }
-    self.init(path: path, header: header, ifMatch: ifMatch)
+    if ifMatch != nil, condition != nil { reader.report("manifest.version", "expected one of if_match, condition") }
+    let sent = ifMatch.map { (header: "If-Match", value: $0) } ?? condition
+    // What is sent without quotes has to have them itself.
+    self.init(
+      path: path, header: header, isRaw: sent.map { $0.value == "{version}" } ?? false, condition: sent,
+      unknown: unknown, body: body)
   }
 }
 
@@ -154,27 +200,10 @@ extension TimeRules {
 extension DeletedRules {
   fileprivate init?(_ reader: YAMLReader) {
     let value = reader["value"].map { $0.json() } ?? .bool(true)
+    let exists = reader["exists"]?.bool() ?? false
+    let id = reader["id"]?.string()
     guard let field = reader.required("field")?.string(), let value else { return nil }
-    self.init(field: field, value: value)
-  }
-}
-
-extension YAMLValue {
-  /// A path template below the base URL.
-  fileprivate func path(needsId: Bool = false) -> String? {
-    guard let text = string() else { return nil }
-    guard text.hasPrefix("/"), !text.contains("?"), !text.contains("#") else {
-      report("manifest.path", "a path starts with / and has no query, got \"\(text)\"")
-      return nil
-    }
-    if needsId, !text.contains("{id}") { report("manifest.path", "the path has to contain {id}") }
-    return text
-  }
-
-  /// A plain scalar as the JSON it would be, a quoted one as a string.
-  func json() -> JSONValue? {
-    guard let text = string() else { return nil }
-    if case .scalar(_, isPlain: true) = node.content, let value = try? JSONValue(parsing: text) { return value }
-    return .string(text)
+    // A bare nil would be a JSON null.
+    self.init(field: field, value: exists ? JSONValue?.none : value, id: id)
   }
 }
