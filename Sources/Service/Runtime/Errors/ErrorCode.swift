@@ -35,7 +35,7 @@ package struct ErrorCode: Sendable {
     }
   }
 
-  static let families = configuration + ends + files + way
+  static let families = configuration + ends + files + decisions + way
 
   /// The code itself, or else the longest pattern that it matches.
   package static func find(_ code: String) -> ErrorCode? {
