@@ -347,6 +347,22 @@ extension SystemTests {
       #expect(service.isRunning)
     }
 
+    @Test func `A service without links runs until there are some`() async throws {
+      let scene = try await Scene(.sqlite)
+      let file = scene.folder.file("tidemark.yaml")
+      let whole = try String(contentsOfFile: file, encoding: .utf8)
+      let head = try #require(whole.range(of: "links:"))
+      try (whole[..<head.lowerBound] + "links: {}\n").write(toFile: file, atomically: true, encoding: .utf8)
+      let service = try await scene.run()
+      #expect(try await scene.status().at("links")?.arrayValue?.isEmpty == true)
+      try scene.configure()
+      #expect(try await scene.tidemark("attach").status == 0)
+      #expect(try await scene.tidemark("reload").status == 0)
+      try await scene.quiet()
+      #expect(try await scene.tidemark("verify").status == 0)
+      #expect(service.isRunning)
+    }
+
     @Test func `A configuration that cannot be run is refused, and the service goes on as it was`() async throws {
       let (scene, service) = try await running()
       let file = scene.folder.file("tidemark.yaml")

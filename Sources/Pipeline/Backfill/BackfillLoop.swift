@@ -67,6 +67,8 @@ package struct BackfillLoop: Service {
   package func run() async throws {
     await withTaskGroup(of: Void.self) { group in
       for end in ends { group.addTask { await attend(end) } }
+      // A service that ends takes the others with it, and there may be no link yet.
+      if ends.isEmpty { group.addTask { try? await gracefulShutdown() } }
     }
   }
 
