@@ -227,9 +227,10 @@ extension SystemTests {
       let text = try String(contentsOfFile: file, encoding: .utf8)
         .replacing(
           "use: sandbox,",
-          with: "use: sandbox, webhook: { secret: \"${command:echo \(canaries[3]) >&2; cat webhook}\" },")
+          with: "use: sandbox, webhook: { secret: \"${command:cat noise >&2; cat webhook}\" },")
       try text.write(toFile: file, atomically: true, encoding: .utf8)
       try canaries[2].write(toFile: scene.folder.file("webhook"), atomically: true, encoding: .utf8)
+      try canaries[3].write(toFile: scene.folder.file("noise"), atomically: true, encoding: .utf8)
       let secrets = ["CRM_TOKEN": canaries[1]]
       func tidemark(_ arguments: String...) async throws -> Child.Ending {
         try await Child(arguments, in: scene.folder.path, environment: secrets).ending()

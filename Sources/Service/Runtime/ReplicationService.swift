@@ -52,7 +52,7 @@ package struct ReplicationService: Sendable {
     // A group stops in reverse: the sources first, then what they feed.
     let services = replays() + [backfills(), requests(reload), verifications()] + captures() + [upkeep()]
     var configuration = ServiceGroupConfiguration(
-      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [], logger: logger)
+      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [], logger: logger.forGroups)
     configuration.maximumGracefulShutdownDuration = Self.longestShutdown
     return ServiceGroup(configuration: configuration)
   }

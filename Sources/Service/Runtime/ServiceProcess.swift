@@ -44,7 +44,7 @@ package final class ServiceProcess: Sendable {
     ]
     var configuration = ServiceGroupConfiguration(
       services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigint, .sigterm],
-      logger: first.logger)
+      logger: first.logger.forGroups)
     configuration.maximumGracefulShutdownDuration = ReplicationService.longestShutdown
     try await ServiceGroup(configuration: configuration).run()
   }
@@ -129,5 +129,14 @@ package final class ServiceProcess: Sendable {
         }
       }
     }
+  }
+}
+
+extension Logger {
+  /// A group tells at `debug` each service with all that it is made of.
+  var forGroups: Logger {
+    var logger = self
+    logger.logLevel = max(logLevel, .info)
+    return logger
   }
 }
