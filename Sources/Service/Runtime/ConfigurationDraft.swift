@@ -60,7 +60,8 @@ package struct ConfigurationDraft: Sendable {
     }
     var tables: [Table] = []
     for table in try await database.tables() {
-      let columns = try await database.columns(of: table)
+      // A table without a key has no columns that a link could name.
+      let columns = (try? await database.columns(of: table)) ?? []
       var found = Table(name: table, columns: columns, key: (try? await database.keyColumns(of: table)) ?? [])
       found.object = application?.objects.first { $0.table == table }?.object
       if let object = found.object, let connector {

@@ -3,12 +3,15 @@ import JSON
 
 /// `tidemark help manual`: the man page, in the language of mdoc(7), made from the help of the commands themselves.
 enum Manual {
+  /// Of the version, in the form that mdoc wants.
+  private static let date = "November 24, 2026"
+
   /// - Throws: what the parser's own description of its commands cannot be read for.
   static func text() throws -> String {
     let help = try JSONValue(parsing: Tidemark._dumpHelp())
     guard let command = help.at("command") else { return "" }
     var lines = [
-      ".Dt TIDEMARK 1", ".Os", ".Sh NAME", ".Nm tidemark",
+      ".Dd \(date)", ".Dt TIDEMARK 1", ".Os", ".Sh NAME", ".Nm tidemark",
       ".Nd \(escaped(command.at("abstract")?.stringValue ?? ""))", ".Sh SYNOPSIS", ".Nm", ".Ar command",
       ".Op Ar options",
       ".Sh DESCRIPTION",
@@ -26,7 +29,7 @@ enum Manual {
   private static func section(_ command: JSONValue, _ above: [String]) -> [String] {
     guard let name = command.at("commandName")?.stringValue, name != "help" else { return [] }
     let path = above + [name]
-    var lines = [".Ss tidemark \(path.joined(separator: " "))"]
+    var lines = [".Ss tidemark \(escaped(path.joined(separator: " ")))"]
     lines += block(command.at("abstract")?.stringValue)
     lines += block(command.at("discussion")?.stringValue)
     let arguments = (command.at("arguments")?.arrayValue ?? []).filter {
@@ -66,12 +69,26 @@ enum Manual {
       }
       if line.isEmpty {
         if !isLiteral { lines.append(".Pp") }
+      } else if isLiteral {
+        lines.append(escaped(String(line.dropFirst(2))))
       } else {
-        lines.append(escaped(isLiteral ? String(line.dropFirst(2)) : String(line)))
+        // mdoc wants each sentence on a line of its own.
+        lines += sentences(line).map(escaped)
       }
     }
     if isLiteral { lines.append(".Ed") }
     return lines
+  }
+
+  private static func sentences(_ line: Substring) -> [String] {
+    var sentences = [""]
+    var isEnd = false
+    for word in line.split(separator: " ") {
+      if isEnd { sentences.append("") }
+      sentences[sentences.count - 1] += (sentences[sentences.count - 1].isEmpty ? "" : " ") + word
+      isEnd = [".", "?", "!"].contains { word.hasSuffix($0) }
+    }
+    return sentences
   }
 
   /// A backslash begins an escape, a dot or quote at the beginning of a line a request.

@@ -108,6 +108,11 @@ extension ErrorCode {
         Entry("usage.exists", "A file is there already.", remedy: "Name another one, or move it away."),
         Entry("usage.table", "There is no such table.", remedy: "Use one that the message lists."),
         Entry(
+          "usage.policy", "A one-way link has nothing to decide.", remedy: "Leave out --policy: its source is right."),
+        Entry(
+          "meeting.creates", "The first meeting of two sides would make an unusual share of the records anew.",
+          remedy: "Look at the address and the key of the link first; --allow-creates if it is meant."),
+        Entry(
           "link.unknown", "There is no link of that name.",
           remedy: "Use one the message lists. A link that is new in the file takes `tidemark reload`."),
         Entry("link.direction", "The link does not carry anything that way.", remedy: "Look at its `direction`."),

@@ -54,6 +54,9 @@ extension ErrorCode {
         Entry(
           "backfill.gone", "The search for deleted records could not be finished.",
           remedy: "The message says why; resume the backfill."),
+        Entry(
+          "backfill.parts", "The table cannot be read in parts any more.",
+          remedy: "Ask for a backfill without --parallel."),
         Entry("backfill.place", "Where the backfill was cannot be found again.", remedy: "Ask for a new one."),
       ]),
   ]
