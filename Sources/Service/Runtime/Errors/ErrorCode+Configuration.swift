@@ -23,6 +23,8 @@ extension ErrorCode {
         Entry(
           "yaml.file", "The file cannot be read.",
           remedy: "Check its path and its rights, or name another with --config."),
+        Entry("config.budget", "A budget says no limit.", remedy: "For example `budget: { size: 10GB, age: 3d }`."),
+        Entry("config.guard", "A guard is no share and no number.", remedy: "For example 20%, or 500."),
         Entry(
           "config.capture", "The way to capture does not fit the database or the other settings.",
           remedy: "Use one the message names; docs/capture-wal.md, -trigger.md and -poll.md compare them."),
@@ -130,6 +132,17 @@ extension ErrorCode {
         Entry(
           "request.unanswered", "The service has not answered in time.",
           then: "What was asked is done when the service can.", remedy: "Look at `tidemark status`."),
+        Entry("conflict.decided", "The conflict is decided already.", remedy: "`tidemark conflicts undo` first."),
+        Entry("conflict.undecided", "No person decided the conflict.", remedy: "There is nothing to take back."),
+        Entry(
+          "conflict.moved", "A side holds something else by now.",
+          remedy: "The conflict is met again with the new values: look at it once more."),
+        Entry(
+          "conflict.record", "A record that one side had deleted cannot be brought back by an undo.",
+          remedy: "Make the record again at the side that lacks it."),
+        Entry("usage.conflict", "There is no such conflict.", remedy: "`tidemark conflicts` lists those there are."),
+        Entry(
+          "conflict.unknown", "There is no such conflict.", remedy: "`tidemark conflicts` lists those there are."),
         Entry(
           "letter.unknown", "There is no such dead letter.",
           remedy: "`tidemark dead-letters` lists them; somebody may have retried or dropped it."),
