@@ -185,8 +185,8 @@ struct StatusPage {
     guard canAct else { return "" }
     return """
       <dialog id="conflict"><h2></h2><table><thead><tr><th scope="col">Before</th><th scope="col">Database</th>\
-      <th scope="col">Application</th></tr></thead><tbody><tr><td data-of="base"></td><td data-of="database"></td>\
-      <td data-of="application"></td></tr></tbody></table>
+      <th scope="col">Application</th></tr></thead><tbody><tr><td data-of="base" data-head="Before"></td><td data-of="database" data-head="Database"></td>\
+      <td data-of="application" data-head="Application"></td></tr></tbody></table>
       <p class="acts"><button type="button" data-use="database">Keep the database's</button>
       <button type="button" data-use="application">Keep the application's</button></p>
       <p class="acts"><input name="value" aria-label="Another value" placeholder="another value">
