@@ -60,6 +60,49 @@ import Testing
     }
   }
 
+  /// Two conflicts: one of a field, one of the whole record.
+  private static func conflicts(_ log: ChangeLog) async throws {
+    let (link, key) = (LinkName("customers"), RecordKey(.integer(5)))
+    var settlement = Settlement(
+      link: link, direction: .push, key: key, sequence: LogSequence(9), ending: .merged, watermark: LogSequence(9))
+    settlement.conflicts = ["city", nil].map { field in
+      ConflictRecord(
+        link: link, direction: .push, sequence: LogSequence(9), localKey: key.encoded,
+        remoteKey: RecordKey(.string("c_5")).encoded, kind: "update/update", field: field, base: "Nazaré",
+        local: "Faro",
+        remote: "Porto", policy: "manual", decision: nil, metAt: StatusServerTests.now)
+    }
+    try await log.settle(settlement, term: log.term)
+  }
+
+  @Test func aConflictIsShownSideBySideToWhoHasTheTokenAndDecided() async throws {
+    let folder = ScratchFolder()
+    let log = try await ChangeLog(path: folder.file("log.db"), access: .writer)
+    try await Self.conflicts(log)
+    let listed = try await Site(log: log)("/api/v1/conflicts?open=true&limit=1")
+    #expect(listed.headers[API.link] == "</api/v1/conflicts?open=true&limit=1&before=2>; rel=\"next\"")
+    #expect(!listed.text.contains("Faro") && listed.text.contains("\"state\":\"open\""))
+    #expect(
+      try await !Site(log: log)("/api/v1/conflicts/1").text.contains("Faro"), "without a token nobody sees values")
+
+    let site = Site(token: "s3cret", log: log)
+    let shown = try JSONValue(parsing: try await site("/api/v1/conflicts/1", Self.bearer).text)
+    #expect(shown.at("base") == "Nazaré" && shown.at("database") == "Faro" && shown.at("application") == "Porto")
+    #expect(try await site("/api/v1/conflicts/9", Self.bearer).status == 404)
+    let path = "/api/v1/conflicts/1/resolve"
+    for wrong in ["{}", #"{"use":"nobody"}"#, #"{"use":"database","value":1}"#] {
+      #expect(try await site(path, method: .post, json: wrong, Self.bearer).status == 400, "\(wrong)")
+    }
+    for body in [#"{"use":"application"}"#, #"{"value":"Aveiro"}"#] {
+      #expect(try await site(path, method: .post, json: body, Self.bearer).status == 202)
+    }
+    #expect(try await site("/api/v1/conflicts/1/undo", method: .post, Self.bearer).status == 202)
+    #expect(
+      try await log.openRequests().map(\.work) == [
+        .decide(conflict: 1, .side(.remote)), .decide(conflict: 1, .value("Aveiro")), .undo(conflict: 1),
+      ])
+  }
+
   @Test func aProblemSaysWhichErrorItIs() async throws {
     let missing = try await Site()("/api/v1/dead-letters/77")
     #expect(missing.status == 404)
@@ -138,6 +181,7 @@ import Testing
   @Test func theDocumentTellsOfEveryAddressAndOfNoOther() async throws {
     let folder = ScratchFolder()
     let log = try await Self.log(folder, letters: 1)
+    try await Self.conflicts(log)
     let site = Site(token: "s3cret", log: log)
     let document = try JSONValue(parsing: try await site("/api/v1/openapi.json", Self.bearer).text)
     #expect(document.at("openapi") == "3.1.0")

@@ -94,18 +94,20 @@ import Testing
 
     func callAsFunction(
       _ path: String, method: HTTPRequest.Method = .get, host: String = "localhost:8642", body: Int = 0,
+      json: String? = nil,
       _ headers: HTTPFields = [:]
     ) async throws -> (status: Int, headers: HTTPFields, text: String) {
       let folder = ScratchFolder()
       let usedLog: ChangeLog
       if let log { usedLog = log } else { usedLog = try await ChangeLog(path: folder.file("log.db"), access: .writer) }
-      let api = API(
+      var api = API(
         log: usedLog, status: { report }, story: { link, key in link == "customers" ? ["lines": [.string(key)]] : nil })
+      api.showsValues = token != nil
       let responder = StatusResponder(
         requestGuard: RequestGuard(token: token, hostNames: ["tide.example"]), telemetry: telemetry,
         logger: Logger(label: "test"), api: api, webhook: { _ in webhookAnswer })
       let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
-      let bytes = ByteBuffer(repeating: UInt8(ascii: "x"), count: body)
+      let bytes = json.map { ByteBuffer(string: $0) } ?? ByteBuffer(repeating: UInt8(ascii: "x"), count: body)
       let response = await responder.respond(to: Request(head: head, body: .init(buffer: bytes)))
       let text = String(decoding: try await BodySink.collect(response.body), as: UTF8.self)
       return (response.status.code, response.headers, text)

@@ -4,10 +4,16 @@ import SQLite
 
 extension ChangeLog {
   /// Conflicts, newest first; of every link where none is named.
-  package func conflicts(of link: LinkName? = nil, openOnly: Bool, limit: Int) async throws -> [ConflictRecord] {
+  /// - Parameter before: only those with a lower number: the next page of a listing.
+  package func conflicts(
+    of link: LinkName? = nil, openOnly: Bool, limit: Int, before: Int64? = nil
+  ) async throws -> [ConflictRecord] {
     try await conflicts(
-      "(?1 IS NULL OR link = ?1) AND (winner IS NULL OR NOT ?2) ORDER BY id DESC LIMIT ?3",
-      [.text(orNull: link?.description), .integer(openOnly ? 1 : 0), .integer(Int64(limit))])
+      "(?1 IS NULL OR link = ?1) AND (winner IS NULL OR NOT ?2) AND id < ?4 ORDER BY id DESC LIMIT ?3",
+      [
+        .text(orNull: link?.description), .integer(openOnly ? 1 : 0), .integer(Int64(limit)),
+        .integer(before ?? .max),
+      ])
   }
 
   package func conflict(_ id: Int64) async throws -> ConflictRecord? {

@@ -62,6 +62,7 @@ extension StatusPage {
             "Outcome", "<span class=\"\(conflict.resolution == "open" ? "bad" : "")\">\(conflict.resolution)</span>"),
           Cell("When", time(conflict.at)),
         ]
+          + actions("<button type=\"button\" data-conflict=\"\("\(conflict.id)")\">Look</button>")
       })
   }
 

@@ -25,6 +25,7 @@ struct StatusPage {
     <body>
     <main>\(main)</main>
     \(story)
+    \(decide)
     <p id="told" role="status" hidden></p>
     <p id="lost" role="status" hidden>No answer from Tidemark; what you see is old.</p>
     <script nonce="\(nonce)">\(StatusPageStyle.script)</script>
@@ -176,6 +177,22 @@ struct StatusPage {
       <polyline points="\(points.joined(separator: " "))"/></svg>\
       <figcaption>lag of the last \(span), at most \(ShownText.seconds(most))</figcaption></figure>
 
+      """
+  }
+
+  /// What both sides hold, side by side, and what may be decided; filled where somebody looks at a conflict.
+  private var decide: HTML {
+    guard canAct else { return "" }
+    return """
+      <dialog id="conflict"><h2></h2><table><thead><tr><th scope="col">Before</th><th scope="col">Database</th>\
+      <th scope="col">Application</th></tr></thead><tbody><tr><td data-of="base" data-head="Before"></td><td data-of="database" data-head="Database"></td>\
+      <td data-of="application" data-head="Application"></td></tr></tbody></table>
+      <p class="acts"><button type="button" data-use="database">Keep the database's</button>
+      <button type="button" data-use="application">Keep the application's</button></p>
+      <p class="acts"><input name="value" aria-label="Another value" placeholder="another value">
+      <button type="button" data-use="value">Use this</button></p>
+      <p class="acts"><button type="button" data-use="undo">Take the decision back</button>
+      <button type="button" data-use="close">Close</button></p></dialog>
       """
   }
 

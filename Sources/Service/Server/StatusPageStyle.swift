@@ -63,6 +63,9 @@ enum StatusPageStyle {
     label { color: var(--soft); font-size: .82rem } input, select { font: inherit; display: block; color: var(--ink);
       background: var(--paper); border: 1px solid var(--line); border-radius: .45rem; padding: .25rem .5rem }
     form button { padding: .3rem 1rem; font-size: .95rem }
+    dialog { border: 1px solid var(--line); border-radius: .65rem; background: var(--paper); color: var(--ink);
+      margin: auto; padding: 1.2rem; max-width: min(44rem, 94vw) } dialog h2 { margin-top: 0 }
+    dialog .acts { display: flex; flex-wrap: wrap; margin-top: .8rem } dialog table { border: 0 }
     #told { position: fixed; right: 1rem; bottom: 1rem; max-width: 26rem; padding: .6rem 1rem; border-radius: .5rem;
       background: var(--ink); color: var(--paper) }
     #lost { position: fixed; inset: auto 0 0; padding: .6rem 1rem; text-align: center; background: var(--bad-ground);
@@ -100,8 +103,8 @@ enum StatusPageStyle {
       told.textContent = text; told.hidden = false;
       clearTimeout(hush); hush = setTimeout(() => { told.hidden = true; }, 6000);
     }
-    async function ask(path, method) {
-      const answer = await fetch(location.origin + path, { method, headers: { "X-Tidemark": "page" }, cache: "no-store" });
+    async function ask(path, method, content) {
+      const answer = await fetch(location.origin + path, { method, body: content && JSON.stringify(content), headers: { "X-Tidemark": "page" }, cache: "no-store" });
       const body = answer.status === 204 ? {} : await answer.json();
       if (!answer.ok) throw new Error(body.detail || answer.statusText);
       return body;
@@ -113,6 +116,44 @@ enum StatusPageStyle {
       try { await ask(button.dataset.path, button.dataset.method); tell(button.textContent + ": done."); listen(); }
       catch (error) { tell(error.message); }
       button.disabled = false;
+    });
+    const shown = document.getElementById("conflict");
+    async function show(id) {
+      try {
+        const conflict = await ask("/api/v1/conflicts/" + id, "GET");
+        const text = value => value === null || value === undefined ? "(none)" : JSON.stringify(value);
+        shown.dataset.id = id;
+        shown.querySelector("h2").textContent =
+          conflict.link + " " + conflict.key + ", " + (conflict.field || "the whole record") + ": " + conflict.state;
+        for (const cell of shown.querySelectorAll("td")) cell.textContent = text(conflict[cell.dataset.of]);
+        for (const button of shown.querySelectorAll("button[data-use]")) {
+          const isUndo = button.dataset.use === "undo";
+          button.hidden = button.dataset.use !== "close" &&
+            (isUndo ? conflict.policy !== "decided" : conflict.state !== "open");
+        }
+        shown.querySelector("input").hidden = conflict.state !== "open" || !conflict.field;
+        shown.querySelector("[data-use=value]").hidden = shown.querySelector("input").hidden;
+        shown.showModal();
+      } catch (error) { tell(error.message); }
+    }
+    document.addEventListener("click", event => {
+      const button = event.target.closest("button[data-conflict]");
+      if (button) show(button.dataset.conflict);
+    });
+    if (shown) shown.addEventListener("click", async event => {
+      const use = event.target.closest("button[data-use]")?.dataset.use;
+      if (!use) return;
+      shown.close();
+      if (use === "close") return;
+      const input = shown.querySelector("input");
+      let value = input.value;
+      try { value = JSON.parse(value); } catch { /* a text may be written without quotes */ }
+      input.value = "";
+      const path = "/api/v1/conflicts/" + shown.dataset.id + (use === "undo" ? "/undo" : "/resolve");
+      try {
+        await ask(path, "POST", use === "undo" ? undefined : use === "value" ? { value } : { use });
+        tell("It is written as soon as both sides are looked at again.");
+      } catch (error) { tell(error.message); }
     });
     const form = document.getElementById("ask");
     if (form) form.addEventListener("submit", async event => {

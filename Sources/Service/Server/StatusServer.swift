@@ -66,6 +66,8 @@ package struct StatusServer: Service {
     self.configuration = configuration
     self.onListening = onListening
     let names = Set((configuration.hostNames + [configuration.host]).map { $0.lowercased() })
+    var api = api
+    api.showsValues = configuration.token != nil
     responder = StatusResponder(
       requestGuard: RequestGuard(token: configuration.token, hostNames: names), telemetry: telemetry,
       logger: configuration.logger, api: api, webhook: webhook)

@@ -131,6 +131,8 @@ extension ErrorCode {
           "request.unanswered", "The service has not answered in time.",
           then: "What was asked is done when the service can.", remedy: "Look at `tidemark status`."),
         Entry(
+          "conflict.unknown", "There is no such conflict.", remedy: "`tidemark conflicts` lists those there are."),
+        Entry(
           "letter.unknown", "There is no such dead letter.",
           remedy: "`tidemark dead-letters` lists them; somebody may have retried or dropped it."),
         Entry(

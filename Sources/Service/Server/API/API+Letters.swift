@@ -24,16 +24,13 @@ extension API {
       ) { call in
         let limit = try call.count("limit", usual: Self.lettersOnPage, most: Self.mostOnPage)
         var filter = LetterFilter(link: call.query["link"].map { LinkName($0) }, code: call.query["code"])
-        if let before = call.query["before"] {
-          guard let number = Int64(before) else {
-            throw Failure(code: "api.parameter", message: "before is a number")
-          }
-          filter.before = number
-        }
+        filter.before = try call.query["before"].map { try Route.Call.number($0, "before") }
         let found = try await log.deadLetters(matching: filter, limit: limit + 1)
         let page = found.prefix(limit)
         var headers: HTTPFields = [:]
-        if found.count > limit, let last = page.last { headers[Self.link] = Self.next(call.query, before: last.id) }
+        if found.count > limit, let last = page.last {
+          headers[Self.link] = Self.next("dead-letters", call.query, ["link", "code", "limit"], before: last.id)
+        }
         return Answer.json(.array(page.map { .object($0.json) }), headers)
       },
       Route(
@@ -75,9 +72,9 @@ extension API {
   }
 
   /// RFC 8288. Only names that are known go into it, so nothing of a stranger's comes back.
-  private static func next(_ query: [String: String], before: Int64) -> String {
-    let kept = ["link", "code", "limit"].compactMap { name in query[name].map { "\(name)=\(encoded($0))&" } }
-    return "</api/v1/dead-letters?\(kept.joined())before=\(before)>; rel=\"next\""
+  static func next(_ path: String, _ query: [String: String], _ names: [String], before: Int64) -> String {
+    let kept = names.compactMap { name in query[name].map { "\(name)=\(encoded($0))&" } }
+    return "</api/v1/\(path)?\(kept.joined())before=\(before)>; rel=\"next\""
   }
 
   private static func encoded(_ text: String) -> String {

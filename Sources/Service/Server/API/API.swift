@@ -10,6 +10,9 @@ package struct API: Sendable {
   /// The story of one record; nil for a link that is not there.
   let story: @Sendable (_ link: String, _ key: String) async throws -> JSONValue?
 
+  /// Whether values of rows may be shown: only where whoever asks has shown a token.
+  var showsValues = false
+
   package init(
     log: ChangeLog, status: @escaping @Sendable () async throws -> StatusReport,
     story: @escaping @Sendable (_ link: String, _ key: String) async throws -> JSONValue?
@@ -22,7 +25,7 @@ package struct API: Sendable {
   /// Longer bodies are refused before they are read.
   static let longestBody = 65_536
 
-  var routes: [Route] { looking + letters + acting }
+  var routes: [Route] { looking + letters + conflicts + acting }
 
   /// - Parameter path: below `/api/v1/`.
   func respond(to request: Request, _ path: [String], mayAct: (Request) -> Response?) async -> Response {
@@ -64,7 +67,7 @@ package struct API: Sendable {
   private static func status(of failure: Failure) -> HTTPResponse.Status {
     switch failure.code {
     case "api.parameter", "api.body": .badRequest
-    case "letter.unknown", "link.unknown", "backfill.unknown", "request.unknown": .notFound
+    case "letter.unknown", "link.unknown", "backfill.unknown", "request.unknown", "conflict.unknown": .notFound
     case let code where code.hasPrefix("backfill.") || code.hasPrefix("letter."): .conflict
     default: .internalServerError
     }

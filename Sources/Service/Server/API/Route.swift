@@ -15,10 +15,10 @@ struct Route: Sendable {
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 
     /// - Throws: `Failure` for what is no number.
-    func number(_ name: String) throws(Failure) -> Int64 {
-      guard let number = Int64(parameter(name)) else {
-        throw Failure(code: "api.parameter", message: "\(name) is a number")
-      }
+    func number(_ name: String) throws(Failure) -> Int64 { try Self.number(parameter(name), name) }
+
+    static func number(_ text: String, _ name: String) throws(Failure) -> Int64 {
+      guard let number = Int64(text) else { throw Failure(code: "api.parameter", message: "\(name) is a number") }
       return number
     }
 
