@@ -1,6 +1,5 @@
 import Changes
 import JSON
-import Synchronization
 
 extension RESTObject {
   /// The next page of the listing under way, or the first of a new one when it is time or `wake` was called.
@@ -11,10 +10,9 @@ extension RESTObject {
   /// - Throws: `CaptureGap` if the position belongs to another address or the application forgot it, `EndUnavailable`
   ///   if the application does not answer, `Failure` if it refuses the request itself.
   func next(after position: Position?) async throws -> ChangeBatch {
-    var place = try place(position)
-    poll.withLock { $0.resume(position, due: firstTurn(place)) }
-    if let pause = try await pause(position, place) { return pause }
-    if place.page == nil { begin(&place) }
+    var place = try turns.resume(position)
+    if let pause = try await turns.pause(position, place) { return pause }
+    turns.begin(&place)
     let stamp = stamps.now()
     do {
       let page = try await listing.page(since: place.cursor, at: place.page?.next)
@@ -22,29 +20,17 @@ extension RESTObject {
     } catch let refusal as Refused {
       return try recover(from: refusal, place)
     } catch {
-      if place.page == nil { poll.withLock { $0.abandon() } }
+      turns.abandon(place)
       throw error
     }
   }
 
-  private func begin(_ place: inout ListingPlace) {
-    let (clock, now) = (ContinuousClock.now, Timestamp.now)
-    poll.withLock { $0.begin(at: clock, due: clock + pull.wait(since: now, at: now)) }
-    if pull.isByCalendar { place.listedAt = now }
-  }
-
-  /// When to list after a start; nil: at once. What goes by the calendar is not done again because of a restart.
-  private func firstTurn(_ place: ListingPlace) -> ContinuousClock.Instant? {
-    guard pull.isByCalendar, let last = place.listedAt else { return nil }
-    return .now + pull.wait(since: last)
-  }
-
   /// What a refused page means: the listing starts again, cannot go on, or is asked for later.
   private func recover(from refusal: Refused, _ place: ListingPlace) throws -> ChangeBatch {
-    if place.page != nil, [400, 404, 410].contains(refusal.status) { return restart(place) }
-    if place.page == nil { poll.withLock { $0.abandon() } }
+    if place.page != nil, [400, 404, 410].contains(refusal.status) { return turns.restart(place) }
+    turns.abandon(place)
     if refusal.meaning == .gone, refusal.status != 404, place.cursor != nil {
-      throw gap("the application does not know the cursor any more (status \(refusal.status))")
+      throw turns.gap("the application does not know the cursor any more (status \(refusal.status))")
     }
     throw meaning(of: refusal)
   }
@@ -52,60 +38,11 @@ extension RESTObject {
   /// Nothing to release: the application keeps its records.
   func release(through position: Position) async throws {}
 
-  private func place(_ position: Position?) throws -> ListingPlace {
-    guard let position else { return ListingPlace() }
-    guard position.epoch == epoch, let place = ListingPlace(position.place) else {
-      throw gap("the watermark was taken at another address or object")
-    }
-    return place
-  }
-
-  /// Deletes may have been missed; everything that lives is listed again from the beginning.
-  private func gap(_ reason: String) -> CaptureGap {
-    CaptureGap(
-      source: name, reason: "\(reason); everything is listed again",
-      resume: Position(epoch: epoch, place: ListingPlace().text))
-  }
-
-  /// Waits for the next turn, at most a second. Nil: it is time to list.
-  private func pause(_ position: Position?, _ place: ListingPlace) async throws -> ChangeBatch? {
-    let (due, complete) = poll.withLock { ($0.due, $0.complete) }
-    guard place.page == nil, let due, due > .now, let position else { return nil }
-    if bell.take() { return nil }
-    if try await idle(until: due) || due <= .now { return nil }
-    return ChangeBatch([], through: position, completeAsOf: complete)
-  }
-
-  private func idle(until instant: ContinuousClock.Instant) async throws -> Bool {
-    let isRung = await bell.wait(atMost: min(.seconds(1), instant - .now))
-    try Task.checkCancellation()
-    return isRung
-  }
-
   private func batch(_ page: Listing.Page, _ place: ListingPlace, _ stamp: Stamp) throws -> ChangeBatch {
-    let named = try page.items.map { (try identity(of: $0), $0) }
-    let (news, isFirst) = poll.withLock { memory in
-      (named.filter { memory.isNews($0.0, $0.1) }, place.cursor == nil && memory.complete == nil)
-    }
-    var following = place.following(page, rules.list)
-    if !news.isEmpty { following.batch += 1 }
-    let through = Position(epoch: epoch, place: following.text)
-    let complete = poll.withLock { $0.end(at: through, isComplete: page.next == nil) }
-    let changes = news.map { change($0.0, $0.1, stamp, isFirst: isFirst) }
-    return ChangeBatch(changes, through: through, completeAsOf: complete)
-  }
-
-  /// The mark of the page was not accepted any more. The listing starts again from its cursor.
-  private func restart(_ place: ListingPlace) -> ChangeBatch {
-    var again = place
-    again.page = nil
-    again.listedAt = nil
-    let through = Position(epoch: epoch, place: again.text)
-    poll.withLock { memory in
-      memory.abandon()
-      _ = memory.end(at: through, isComplete: false)
-    }
-    return ChangeBatch([], through: through)
+    let isFirst = place.cursor == nil && turns.isFirst
+    let news = turns.news(try page.items.map { (try identity(of: $0), $0) })
+    return turns.batch(
+      news.map { change($0.id, $0.item, stamp, isFirst: isFirst) }, following: place.following(page, rules.list))
   }
 
   /// - Parameter isFirst: nothing was listed before: the record may have been so for years.

@@ -39,7 +39,7 @@ extension RESTObject {
   func chunk(from position: Position?, limit: Int, since: JSONValue?) async throws -> Chunk {
     let place: ListingPlace
     if let position {
-      guard position.epoch == epoch, let mark = ListingPlace(position.place) else {
+      guard let mark = turns.place(of: position) else {
         throw Failure(code: "connector.position", message: "the position does not belong to \(endpoint)")
       }
       place = mark
@@ -58,7 +58,7 @@ extension RESTObject {
     following.page = page.next.map { ListingPlace.PageMark(next: $0) }
     return Chunk(
       try page.items.compactMap { try record($0, stamp: stamp) },
-      next: page.next == nil ? nil : Position(epoch: epoch, place: following.text))
+      next: page.next == nil ? nil : turns.position(following))
   }
 
   /// The record, or nil if there is none.

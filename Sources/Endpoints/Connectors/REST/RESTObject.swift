@@ -9,15 +9,13 @@ final class RESTObject: RemoteObject, ChangeSource {
   let endpoint: EndpointName
   let name: SourceName
   let rules: ObjectRules
-  let pull: Schedule
   let api: API
   let listing: Listing
   let exchanges: Exchanges
   /// The writes whose last attempt came to nothing: another one is a retry.
   let failed = Mutex<Set<String>>([])
   let stamps = StampClock()
-  let bell = Bell()
-  let poll = Mutex(PollMemory())
+  let turns: ListingTurns
 
   init(
     _ endpoint: EndpointName, rules: ObjectRules, batch: BatchRules?, pull: Schedule, api: API
@@ -25,7 +23,7 @@ final class RESTObject: RemoteObject, ChangeSource {
     self.endpoint = endpoint
     name = SourceName(endpoint.description)
     self.rules = rules
-    self.pull = pull
+    turns = ListingTurns(name, epoch: "\(api.address.url) \(endpoint.name)", pull: pull)
     self.api = api
     listing = Listing(object: endpoint, rules: rules.list, api: api)
     exchanges = Exchanges(api, batch)
@@ -39,10 +37,7 @@ final class RESTObject: RemoteObject, ChangeSource {
 
   var changes: ObjectChanges? { .told(self) }
 
-  func wake() { bell.ring() }
-
-  /// Which life of the source positions are meant in: the same cursor at another address is another place.
-  var epoch: String { "\(api.address.url) \(endpoint.name)" }
+  func wake() { turns.wake() }
 
   /// The record an item is, or nil for a tombstone.
   func record(_ item: JSONValue, version: String? = nil, stamp: Stamp) throws(Failure) -> Record? {

@@ -1,62 +1,24 @@
 import Changes
 import JSON
-import Synchronization
 
 extension SOAPObject {
   /// The next page of the listing under way, or the first of a new one when it is time or `wake` was called.
   func next(after position: Position?) async throws -> ChangeBatch {
-    var place = try place(position)
-    poll.withLock { $0.resume(position, due: firstTurn(place)) }
-    if let pause = try await pause(position, place) { return pause }
-    if place.page == nil { begin(&place) }
+    var place = try turns.resume(position)
+    if let pause = try await turns.pause(position, place) { return pause }
+    turns.begin(&place)
     let stamp = stamps.now()
     let page: SOAPPage
     do { page = try await self.page(place) } catch {
-      if place.page == nil { poll.withLock { $0.abandon() } }
+      turns.abandon(place)
       throw error
     }
-    let named = try page.items.map { (try identity(of: $0), $0) }
-    let news = poll.withLock { memory in named.filter { memory.isNews($0.0, $0.1) } }
-    var following = page.following
-    if !news.isEmpty { following.batch += 1 }
-    let through = Position(epoch: epoch, place: following.text)
-    let complete = poll.withLock { $0.end(at: through, isComplete: following.page == nil) }
-    return ChangeBatch(news.map { change($0.0, $0.1, stamp) }, through: through, completeAsOf: complete)
-  }
-
-  private func begin(_ place: inout ListingPlace) {
-    let (clock, now) = (ContinuousClock.now, Timestamp.now)
-    poll.withLock { $0.begin(at: clock, due: clock + pull.wait(since: now, at: now)) }
-    if pull.isByCalendar { place.listedAt = now }
-  }
-
-  /// When to list after a start; nil: at once. What goes by the calendar is not done again because of a restart.
-  private func firstTurn(_ place: ListingPlace) -> ContinuousClock.Instant? {
-    guard pull.isByCalendar, let last = place.listedAt else { return nil }
-    return .now + pull.wait(since: last)
+    let news = turns.news(try page.items.map { (try identity(of: $0), $0) })
+    return turns.batch(news.map { change($0.id, $0.item, stamp) }, following: page.following)
   }
 
   /// Nothing to release: the application keeps its records.
   func release(through position: Position) async throws {}
-
-  private func place(_ position: Position?) throws -> ListingPlace {
-    guard let position else { return ListingPlace() }
-    if position.epoch == epoch, let place = ListingPlace(position.place) { return place }
-    throw CaptureGap(
-      source: name, reason: "the watermark is not one of this object; everything is listed again",
-      resume: Position(epoch: epoch, place: ListingPlace().text))
-  }
-
-  /// Waits for the next turn, at most a second. Nil: it is time to list.
-  private func pause(_ position: Position?, _ place: ListingPlace) async throws -> ChangeBatch? {
-    let (due, complete) = poll.withLock { ($0.due, $0.complete) }
-    guard place.page == nil, let due, due > .now, let position else { return nil }
-    if bell.take() { return nil }
-    let isRung = await bell.wait(atMost: min(.seconds(1), due - .now))
-    try Task.checkCancellation()
-    if isRung || due <= .now { return nil }
-    return ChangeBatch([], through: position, completeAsOf: complete)
-  }
 
   private func change(_ id: String, _ item: JSONValue, _ stamp: Stamp) -> Change {
     Change(

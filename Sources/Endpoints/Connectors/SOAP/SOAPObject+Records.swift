@@ -63,12 +63,12 @@ extension SOAPObject {
 
   func chunk(from position: Position?, limit: Int) async throws -> Chunk {
     let place = try position.map { position throws(Failure) -> ListingPlace in
-      if position.epoch == epoch, let place = ListingPlace(position.place) { return place }
+      if let place = turns.place(of: position) { return place }
       throw Failure(code: "connector.position", message: "the position does not belong to \(endpoint)")
     }
     let stamp = stamps.now()
     let page = try await page(place ?? ListingPlace(), limit: max(1, limit))
-    let next = page.following.page == nil ? nil : Position(epoch: epoch, place: page.following.text)
+    let next = page.following.page == nil ? nil : turns.position(page.following)
     return Chunk(try page.items.compactMap { try record($0, stamp: stamp) }, next: next)
   }
 }

@@ -1,7 +1,6 @@
 import Changes
 import HTTP
 import JSON
-import Synchronization
 
 /// One object of a SOAP service as an endpoint.
 ///
@@ -11,11 +10,9 @@ final class SOAPObject: RemoteObject, ChangeSource {
   let name: SourceName
   let rules: SOAPObjectRules
   let fates: SOAPFates
-  let pull: Schedule
   let client: SOAPClient
   let stamps = StampClock()
-  let bell = Bell()
-  let poll = Mutex(PollMemory())
+  let turns: ListingTurns
 
   init(
     _ endpoint: EndpointName, _ rules: SOAPObjectRules, _ fates: SOAPFates, pull: Schedule, client: SOAPClient
@@ -24,7 +21,7 @@ final class SOAPObject: RemoteObject, ChangeSource {
     name = SourceName(of: endpoint)
     self.rules = rules
     self.fates = fates
-    self.pull = pull
+    turns = ListingTurns(name, epoch: "\(client.address) \(endpoint.name)", pull: pull)
     self.client = client
   }
 
@@ -37,9 +34,7 @@ final class SOAPObject: RemoteObject, ChangeSource {
 
   var changes: ObjectChanges? { .told(self) }
 
-  func wake() { bell.ring() }
-
-  var epoch: String { "\(client.address) \(endpoint.name)" }
+  func wake() { turns.wake() }
 
   /// Nil for a record that is deleted.
   func record(_ item: JSONValue, stamp: Stamp) throws(Failure) -> Record? {
