@@ -12,7 +12,7 @@ struct WrittenMoment: Hashable {
     let bytes = Array(text.utf8)
     guard bytes.count >= 10, bytes[4] == 0x2D, bytes[7] == 0x2D, let year = Self.number(bytes[0..<4]),
       let month = Self.number(bytes[5..<7]), (1...12).contains(month), let day = Self.number(bytes[8..<10]),
-      (1...Self.days(in: month, of: year)).contains(day)
+      CivilDate(year: year, month: month, day: day).exists
     else { return nil }
     guard bytes.count > 10 else {
       moment = ODBCMoment(year: year, month: month, day: day)
@@ -42,24 +42,13 @@ struct WrittenMoment: Hashable {
   var inUTC: ODBCMoment {
     guard let offset, offset != 0 else { return moment }
     var result = moment
-    var minutes = moment.hour * 60 + moment.minute - offset
-    if minutes < 0 {
-      minutes += 1440
-      result.day -= 1
-      if result.day == 0 {
-        result.month -= 1
-        if result.month == 0 { (result.month, result.year) = (12, result.year - 1) }
-        result.day = Self.days(in: result.month, of: result.year)
-      }
-    } else if minutes >= 1440 {
-      minutes -= 1440
-      result.day += 1
-      if result.day > Self.days(in: result.month, of: result.year) {
-        (result.day, result.month) = (1, result.month + 1)
-        if result.month == 13 { (result.month, result.year) = (1, result.year + 1) }
-      }
-    }
-    (result.hour, result.minute) = (minutes / 60, minutes % 60)
+    let minutes = moment.hour * 60 + moment.minute - offset
+    let shift = minutes < 0 ? -1 : minutes / 1440
+    let civil = CivilDate(year: moment.year, month: moment.month, day: moment.day)
+    let date = CivilDate(daysSinceEpoch: civil.daysSinceEpoch + shift)
+    (result.year, result.month, result.day) = (date.year, date.month, date.day)
+    let rest = minutes - shift * 1440
+    (result.hour, result.minute) = (rest / 60, rest % 60)
     return result
   }
 
@@ -81,14 +70,6 @@ struct WrittenMoment: Hashable {
       value = value * 10 + Int(digit - 0x30)
     }
     return value
-  }
-
-  private static func days(in month: Int, of year: Int) -> Int {
-    switch month {
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import Changes
 import JSON
 
-/// Moments as APIs write them, without a calendar library: civil dates by Howard Hinnant's days_from_civil.
+/// Moments as APIs write them, without a calendar library.
 enum TimeText {
   /// ISO 8601 with a date, and a time or not; without a zone it is UTC. Fractions beyond microseconds are cut off.
   static func iso8601(_ text: String) -> Timestamp? {
@@ -22,7 +22,8 @@ enum TimeText {
       rest = rest.dropFirst(1 + digits.count)
     }
     guard let offset = zone(rest) else { return nil }
-    let seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset
+    let seconds =
+      CivilDate(year: year, month: month, day: day).daysSinceEpoch * 86400 + hour * 3600 + minute * 60 + second - offset
     return Timestamp(microseconds: Int64(seconds * 1_000_000 + micros))
   }
 
@@ -31,8 +32,8 @@ enum TimeText {
     let total = Int(moment.microseconds).flooredBy(1000)
     let (seconds, millis) = (total.quotient.flooredBy(1000).quotient, total.quotient.flooredBy(1000).rest)
     let (day, second) = (seconds.flooredBy(86400).quotient, seconds.flooredBy(86400).rest)
-    let (year, month, dayOfMonth) = civil(day)
-    let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
+    let civil = CivilDate(daysSinceEpoch: day)
+    let date = "\(padded(civil.year, 4))-\(padded(civil.month, 2))-\(padded(civil.day, 2))"
     return "\(date)T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
       + ".\(padded(millis, 3))Z"
   }
@@ -54,16 +55,19 @@ enum TimeText {
     else { return nil }
     let clock = words[4].split(separator: ":").compactMap { Int($0) }
     guard clock.count == 3 else { return nil }
-    let seconds = days(year, month + 1, day) * 86400 + clock[0] * 3600 + clock[1] * 60 + clock[2]
+    let seconds =
+      CivilDate(year: year, month: month + 1, day: day).daysSinceEpoch * 86400 + clock[0] * 3600 + clock[1] * 60
+      + clock[2]
     return Timestamp(microseconds: Int64(seconds) * 1_000_000)
   }
 
   /// The form that `httpDate` of a text reads; fractions of a second are cut off.
   static func httpDate(_ moment: Timestamp) -> String {
-    let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     let (day, second) = Int(moment.microseconds).flooredBy(1_000_000).quotient.flooredBy(86400)
-    let (year, month, dayOfMonth) = civil(day)
-    let date = "\(weekdays[day.flooredBy(7).rest]), \(padded(dayOfMonth, 2)) \(months[month - 1]) \(padded(year, 4))"
+    let civil = CivilDate(daysSinceEpoch: day)
+    let date =
+      "\(weekdays[civil.weekday]), \(padded(civil.day, 2)) \(months[civil.month - 1]) \(padded(civil.year, 4))"
     return "\(date) \(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2)) GMT"
   }
 
@@ -89,22 +93,6 @@ enum TimeText {
       value = value * 10 + Int(digit - 0x30)
     }
     return value
-  }
-
-  private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
-    let shifted = month <= 2 ? year - 1 : year
-    let (era, yearOfEra) = shifted.flooredBy(400)
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-  }
-
-  private static func civil(_ days: Int) -> (Int, Int, Int) {
-    let (era, dayOfEra) = (days + 719_468).flooredBy(146_097)
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shifted = (5 * dayOfYear + 2) / 153
-    let month = shifted < 10 ? shifted + 3 : shifted - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
   }
 
   private static func padded(_ value: Int, _ width: Int) -> String {

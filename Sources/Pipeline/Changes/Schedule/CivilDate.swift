@@ -32,6 +32,9 @@ package struct CivilDate: Hashable, Comparable, Sendable {
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 
+  /// Whether the calendar has such a day.
+  package var exists: Bool { CivilDate(daysSinceEpoch: daysSinceEpoch) == self }
+
   /// 0 is Sunday. 1970-01-01 was a Thursday.
   package var weekday: Int { ((daysSinceEpoch + 4) % 7 + 7) % 7 }
 
