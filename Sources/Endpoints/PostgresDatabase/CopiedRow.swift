@@ -39,6 +39,26 @@ struct CopiedRow {
     self.key = key
   }
 
+  /// The rows of a COPY, until they are about `mostBytes`.
+  /// - Returns: nil where a row cannot be read (see `row`); the transaction is then of no more use.
+  mutating func rows(
+    _ sql: String, stamp: Stamp, mostBytes: Int, _ session: PostgresSession
+  ) throws -> (rows: [ReadRow], isWhole: Bool)? {
+    var rows: [ReadRow] = []
+    var bytes = 0
+    var isReadable = true
+    let isWhole = try session.copyOut(sql) { line in
+      guard let row = try row(line, stamp: stamp) else {
+        isReadable = false
+        return false
+      }
+      rows.append(row)
+      bytes += row.row.count
+      return bytes < mostBytes
+    }
+    return isReadable ? (rows, isWhole) : nil
+  }
+
   /// - Returns: nil where a text is not of its column's type: the type has changed since.
   mutating func row(_ text: Span<UInt8>, stamp: Stamp) throws -> ReadRow? {
     if line.read(text, isJSON: isJSON) { return try row(line.unescaped.span, line.fields, stamp) }

@@ -139,22 +139,11 @@ private struct BlockRange {
   func copied(_ session: PostgresSession, mostBytes: Int) throws -> Reading {
     guard var copied = try CopiedRow(shape, session) else { return .none }
     let stamp = try PostgresTable.stamp(session)
-    var rows: [ReadRow] = []
-    var bytes = 0
-    var isReadable = true
-    let isWhole = try session.copyOut(
-      "COPY (SELECT \(copied.list) FROM \(shape.source) WHERE \(condition)) TO STDOUT"
-    ) { line in
-      guard let row = try copied.row(line, stamp: stamp) else {
-        isReadable = false
-        return false
-      }
-      rows.append(row)
-      bytes += row.row.count
-      return bytes < mostBytes
-    }
-    if !isReadable { return .none }
-    return isWhole ? .rows(rows) : .tooMany
+    let read = try copied.rows(
+      "COPY (SELECT \(copied.list) FROM \(shape.source) WHERE \(condition)) TO STDOUT", stamp: stamp,
+      mostBytes: mostBytes, session)
+    guard let read else { return .none }
+    return read.isWhole ? .rows(read.rows) : .tooMany
   }
 
   /// The server makes the JSON.

@@ -69,29 +69,16 @@ struct RowPage {
     }
     let stamp = try PostgresTable.stamp(session)
     let last = shape.record(shape.key, from: "current_setting('tidemark.after')", as: "k")
-    var rows: [ReadRow] = []
-    rows.reserveCapacity(limit)
-    var bytes = 0
-    var isReadable = true
-    let isWhole = try session.copyOut(
+    let read = try copied.rows(
       """
       COPY (SELECT \(copied.list) FROM \(shape.source) \(conditions(after: last)) ORDER BY \(order) LIMIT \(limit))
       TO STDOUT
-      """
-    ) { line in
-      guard let row = try copied.row(line, stamp: stamp) else {
-        isReadable = false
-        return false
-      }
-      rows.append(row)
-      bytes += row.row.count
-      return bytes < Self.mostBytes
-    }
-    guard isReadable else {
+      """, stamp: stamp, mostBytes: Self.mostBytes, session)
+    guard let read else {
       session.endTransaction()
       try session.execute(Self.begin)
       return nil
     }
-    return chunk(rows, isLast: isWhole && rows.count < limit)
+    return chunk(read.rows, isLast: read.isWhole && read.rows.count < limit)
   }
 }
