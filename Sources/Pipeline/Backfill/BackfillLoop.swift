@@ -103,8 +103,7 @@ package struct BackfillLoop: Service {
   }
 
   private func report(_ error: any Error, _ end: BackfillEnd) {
-    let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
-    let reason = StallReason(failureCode: failure?.code)
+    let reason = StallReason(failureCode: error.failure?.code)
     let isNew = telemetry.stall(.backfill, end.place, reason, detail: "\(error)")
     logger.log(
       level: isNew ? .warning : .debug,

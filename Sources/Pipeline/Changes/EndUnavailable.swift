@@ -14,3 +14,8 @@ package struct EndUnavailable: Error, Hashable, Sendable, CustomStringConvertibl
 
   package var description: String { failure.description }
 }
+
+extension Error {
+  /// What a read that failed says by its code: of an end that cannot be used, or of what was read. Nil: neither.
+  package var failure: Failure? { (self as? EndUnavailable)?.failure ?? self as? Failure }
+}

@@ -89,3 +89,18 @@ package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { "\(message) (\(code))" }
 }
+
+extension Array<Write> {
+  /// Has each write applied after the one before it. After the first that finds its end out of reach the rest are not tried.
+  package func appliedInOrder(_ apply: (Write) async -> Outcome) async -> [Outcome] {
+    var outcomes: [Outcome] = []
+    for write in self {
+      if case .unavailable(let failure, let after)? = outcomes.last {
+        outcomes.append(.unavailable(failure, after: after))
+      } else {
+        outcomes.append(await apply(write))
+      }
+    }
+    return outcomes
+  }
+}

@@ -48,9 +48,8 @@ package struct VerificationLoop: Service {
         } catch is CancellationError {
           return
         } catch {
-          let failure = (error as? EndUnavailable)?.failure ?? error as? Failure
           let isNew = telemetry.stall(
-            .verify, schedule.link, StallReason(failureCode: failure?.code), detail: "\(error)")
+            .verify, schedule.link, StallReason(failureCode: error.failure?.code), detail: "\(error)")
           logger.log(level: isNew ? .warning : .debug, "verification of \(schedule.link) is interrupted: \(error)")
         }
       }

@@ -6,15 +6,7 @@ extension SQLObject {
   /// Each write in a transaction of its own, in order. After the first that finds the database out of reach the rest are not
   /// tried.
   func apply(_ writes: [Write]) async -> [Outcome] {
-    var outcomes: [Outcome] = []
-    for write in writes {
-      if case .unavailable(let failure, let after)? = outcomes.last {
-        outcomes.append(.unavailable(failure, after: after))
-      } else {
-        outcomes.append(await apply(write))
-      }
-    }
-    return outcomes
+    await writes.appliedInOrder { await apply($0) }
   }
 
   private func apply(_ write: Write) async -> Outcome {
