@@ -5,7 +5,7 @@ import Testing
 
 extension SystemTests {
   /// What a service manager hears.
-  @Suite(.serialized) struct ServiceManagerTests {
+  @Suite(.serialized) struct SystemdTests {
     /// The end of a service manager that services tell how they are.
     private final class NotifySocket: Sendable {
       let descriptor: Int32

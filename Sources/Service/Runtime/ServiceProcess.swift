@@ -16,17 +16,17 @@ package final class ServiceProcess: Sendable {
   private let first: ReplicationService
   private let current: Mutex<ReplicationService>
   private let desk: ReloadDesk
-  private let manager: ServiceManager
+  private let systemd: Systemd
   private let started = ContinuousClock.now
 
   /// - Parameter load: reads the configuration again.
   package init(
-    _ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger, manager: ServiceManager,
+    _ assembly: Assembly, log: ChangeLog, telemetry: Telemetry, logger: Logger, systemd: Systemd,
     load: @escaping @Sendable () throws -> Configuration
   ) {
     first = ReplicationService(assembly, log: log, telemetry: telemetry, logger: logger)
     current = Mutex(first)
-    self.manager = manager
+    self.systemd = systemd
     desk = ReloadDesk(assembly.configuration, log: log, logger: logger, load: load)
   }
 
@@ -36,10 +36,10 @@ package final class ServiceProcess: Sendable {
     try await first.prepare()
     // A group stops in reverse: the server first.
     let services: [any Service] = [
-      Generations(process: self), HangUp(desk: desk, logger: first.logger), manager.heartbeat(first.log),
-      server { [manager] port in
+      Generations(process: self), HangUp(desk: desk, logger: first.logger), systemd.heartbeat(first.log),
+      server { [systemd] port in
         await onListening(port)
-        manager.isReady()
+        systemd.isReady()
       },
     ]
     var configuration = ServiceGroupConfiguration(
@@ -77,8 +77,8 @@ package final class ServiceProcess: Sendable {
       while true {
         try await runOne(generation)
         guard let next = await process.desk.takeNext() else { return }
-        process.manager.isReloading()
-        defer { process.manager.isReady() }
+        process.systemd.isReloading()
+        defer { process.systemd.isReady() }
         let (log, telemetry, logger) = (generation.log, generation.telemetry, generation.logger)
         let former = generation
         generation = ReplicationService(next.assembly, log: log, telemetry: telemetry, logger: logger)

@@ -3,7 +3,7 @@ import Log
 import ServiceLifecycle
 
 /// Tells systemd how the service is, by its datagrams (sd_notify(3)). Without one nothing is told.
-package struct ServiceManager: Sendable {
+package struct Systemd: Sendable {
   private let address: String?
   /// How often it wants to hear that the service works; nil: never.
   private let watchdog: Duration?
@@ -23,20 +23,20 @@ package struct ServiceManager: Sendable {
 
   /// Says that the service works for as long as it does: each time after a look into the log, so that one whose threads or
   /// disk hang is silent.
-  func heartbeat(_ log: ChangeLog) -> any Service { Heartbeat(manager: self, log: log) }
+  func heartbeat(_ log: ChangeLog) -> any Service { Heartbeat(systemd: self, log: log) }
 
   private struct Heartbeat: Service {
-    let manager: ServiceManager
+    let systemd: Systemd
     let log: ChangeLog
 
     func run() async throws {
-      let every = (manager.watchdog ?? .seconds(3_600)) / 2
+      let every = (systemd.watchdog ?? .seconds(3_600)) / 2
       while !Task.isCancelled, !Task.isShuttingDownGracefully {
         _ = try? await log.end()
-        if manager.watchdog != nil { manager.tell("WATCHDOG=1") }
+        if systemd.watchdog != nil { systemd.tell("WATCHDOG=1") }
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: every) }
       }
-      manager.tell("STOPPING=1")
+      systemd.tell("STOPPING=1")
     }
   }
 

@@ -39,7 +39,7 @@ struct Run: AsyncParsableCommand {
       let options = options
       let service = ServiceProcess(
         assembly, log: log, telemetry: Telemetry(version: tidemarkVersion), logger: logger,
-        manager: ServiceManager(environment: ProcessInfo.processInfo.environment)
+        systemd: Systemd(environment: ProcessInfo.processInfo.environment)
       ) { try options.load() }
       let host = configuration.http.host
       try await service.run { port in
