@@ -24,17 +24,6 @@ import Testing
     return (server, try connector.object("items", pull: .every(.zero)))
   }
 
-  /// Everything a listing tells until it is complete.
-  private func listing(_ object: any RemoteObject, after start: Position? = nil) async throws -> ([Change], Position) {
-    var (changes, position) = ([Change](), start)
-    while true {
-      let batch = try await object.next(after: position)
-      changes += batch.changes
-      position = batch.through
-      if batch.completeAsOf != nil { return (changes, batch.through) }
-    }
-  }
-
   private func update(_ object: any RemoteObject, _ fields: JSONObject, version: String? = nil) async -> Outcome? {
     await object.apply([
       Write(
@@ -57,7 +46,7 @@ import Testing
         ? .json(200, #"{"data":[{"id":"c"}],"has_more":false}"#)
         : .json(200, #"{"data":[{"id":"a"},{"id":"b"}],"has_more":true}"#)
     }
-    #expect(try await listing(items).0.map(\.key) == ["a", "b", "c"].map { RecordKey($0) })
+    #expect(try await items.listing().0.map(\.key) == ["a", "b", "c"].map { RecordKey($0) })
     #expect(server.requests.map(\.target) == ["/items", "/items?starting_after=b"])
   }
 
@@ -69,7 +58,7 @@ import Testing
         ? .json(200, #"{"items":[{"id":1},{"id":2}],"total_count":3}"#)
         : .json(200, #"{"items":[{"id":3}],"total_count":3}"#)
     }
-    #expect(try await listing(items).0.count == 3)
+    #expect(try await items.listing().0.count == 3)
     #expect(server.requests.count == 2)
   }
 
@@ -95,11 +84,11 @@ import Testing
           200, #"{"results":[{"id":1,"changed":"2026-01-01T00:00:00Z"},{"id":2,"changed":"2026-01-01T00:00:01Z"}]}"#)
         : .json(200, #"{"results":[{"id":2,"changed":"2026-01-01T00:00:01Z"}]}"#)
     }
-    let (changes, position) = try await listing(items)
+    let (changes, position) = try await items.listing()
     #expect(changes.map(\.key) == ["1", "2"].map { RecordKey($0) })
     #expect((try? JSONValue(parsing: server.requests[1].body))?.at("filters.0.value") == "1767225601000")
     #expect((try? JSONValue(parsing: server.requests[1].body))?.at("limit") == 2)
-    _ = try await listing(items, after: position)
+    _ = try await items.listing(after: position)
     #expect((try? JSONValue(parsing: server.requests.last?.body ?? []))?.at("after") == "1767225601000")
   }
 
@@ -131,16 +120,16 @@ import Testing
           200, #"{"value":[{"ID":"a"}],"@odata.nextLink":"items?$skiptoken=1"}"#.replacing("items?", with: "/items?"))
         : .json(200, #"{"value":[{"ID":"b'c"}],"@odata.deltaLink":"\#(base)/items?$deltatoken=1"}"#)
     }
-    let (all, first) = try await listing(items)
+    let (all, first) = try await items.listing()
     #expect(all.map(\.key) == ["a", "b'c"].map { RecordKey($0) })
-    let (changes, second) = try await listing(items, after: first)
+    let (changes, second) = try await items.listing(after: first)
     #expect(changes.map(\.operation) == [.update, .delete])
     #expect(changes.map(\.key) == ["O'Neil", "b'c"].map { RecordKey($0) })
     #expect(server.requests.last?.target == "/items?$deltatoken=1")
     #expect(server.requests.last?.header("Prefer") == "odata.track-changes,odata.maxpagesize=100")
     isGone.withLock { $0 = true }
     let gap = await #expect(throws: CaptureGap.self) { try await items.next(after: second) }
-    let (again, _) = try await listing(items, after: gap?.resume)
+    let (again, _) = try await items.listing(after: gap?.resume)
     #expect(again.count == 2)
   }
 
@@ -164,16 +153,16 @@ import Testing
       modified_at: { path: Changed, format: ms_date }
       """
     ) { _ in .json(200, #"{"Items":[{"ID":1,"id":1,"Changed":"\#(changed.withLock { $0 })"}]}"#) }
-    let (changes, first) = try await listing(items)
+    let (changes, first) = try await items.listing()
     #expect(changes.first?.committedAt == Timestamp(microseconds: 1_767_225_601_000_000))
     #expect(server.requests[0].header("If-Modified-Since") == nil)
     // Stamped now: what else was stamped so may not be seen yet.
     let now = Timestamp.now
     changed.withLock { $0 = "/Date(\(now.microseconds / 1000))/" }
-    let (_, second) = try await listing(items, after: first)
+    let (_, second) = try await items.listing(after: first)
     #expect(server.requests[1].header("If-Modified-Since") == "2026-01-01T00:00:00")
     #expect(server.requests[1].target.contains("ge%202026-01-01T00%3A00%3A00%20and%20Changed%20lt%20"))
-    _ = try await listing(items, after: second)
+    _ = try await items.listing(after: second)
     let sent = try #require(server.requests[2].header("If-Modified-Since"))
     let moment = try #require(TimeText.iso8601(sent))
     #expect(now.seconds(since: moment) >= 60 && now.seconds(since: moment) < 90)

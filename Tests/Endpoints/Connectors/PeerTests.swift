@@ -21,16 +21,6 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
     return try connector.object(object, pull: .every(.zero))
   }
 
-  private func all(_ object: any RemoteObject, after start: Position?) async throws -> ([Change], Position) {
-    var (changes, position) = ([Change](), start)
-    while true {
-      let batch = try await object.next(after: position)
-      changes += batch.changes
-      position = batch.through
-      if batch.completeAsOf != nil { return (changes, batch.through) }
-    }
-  }
-
   private func applied(_ outcome: Outcome?, _ place: SourceLocation = #_sourceLocation) throws -> Outcome.Applied {
     guard case .applied(let applied)? = outcome else {
       Issue.record("not applied: \(String(describing: outcome))", sourceLocation: place)
@@ -61,7 +51,7 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
       keys.append(try applied(await customers.apply([write(.create, nil, fields)]).first).key)
     }
     #expect(Set(keys).count == 5)
-    let (changes, position) = try await all(customers, after: nil)
+    let (changes, position) = try await customers.listing()
     #expect(Set(keys).isSubset(of: changes.map(\.key)))
     let first = try #require(changes.first { $0.key == keys[0] })
     #expect(try JSONValue(parsing: first.row).at("metadata.run") == .string(run))
@@ -71,7 +61,7 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
     #expect(updated.after?["name"] == "Bea")
     #expect(updated.after.flatMap { JSONValue.object($0).at("metadata.run") } == .string(run))
     _ = try applied(await customers.apply([write(.delete, keys[1], [:])]).first)
-    let (next, _) = try await all(customers, after: position)
+    let (next, _) = try await customers.listing(after: position)
     #expect(next.map(\.key) == [keys[0]])
     guard case .mismatch(nil)? = await customers.apply([write(.update, keys[1], ["name": "x"])]).first else {
       Issue.record("a deleted record was updated")
@@ -85,7 +75,7 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
     let partners = try object(
       "sap-s4hana", "BusinessPartner", url: peer("MOCK_SAP").map { $0 + base },
       auth: ["username": "SYNC", "password": "s3cret"])
-    let (before, start) = try await all(partners, after: nil)
+    let (before, start) = try await partners.listing()
     #expect(!before.isEmpty)
     let name = "O'Neil \(UUID().uuidString.prefix(8))"
     let made = try applied(
@@ -109,10 +99,10 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
       return
     }
     #expect(current.fields["SearchTerm1"] == "TIDE")
-    let (changes, second) = try await all(partners, after: start)
+    let (changes, second) = try await partners.listing(after: start)
     #expect(changes.map(\.key).contains(made.key))
     _ = try applied(await partners.apply([write(.delete, made.key, [:])]).first)
-    let (gone, _) = try await all(partners, after: second)
+    let (gone, _) = try await partners.listing(after: second)
     #expect(gone.last { $0.key == made.key }?.operation == .delete)
   }
 
@@ -123,16 +113,16 @@ private func peer(_ name: String) -> String? { ProcessInfo.processInfo.environme
     let contacts = try object(
       "xero", "Contacts", url: url, auth: ["client_id": "c", "client_secret": "s", "refresh_token": "r"],
       settings: "{ token_url: \"\(url)/connect/token\" }", folder: folder.path)
-    let (_, start) = try await all(contacts, after: nil)
+    let (_, start) = try await contacts.listing()
     let name = "Ann \(UUID().uuidString)"
     let made = try applied(await contacts.apply([write(.create, nil, ["Name": .string(name)])]).first)
     let updated = try applied(
       await contacts.apply([write(.update, made.key, ["EmailAddress": "ann@example.com"])]).first)
     #expect(updated.after?["Name"] == .string(name))
     // It ignores what was asked for; what was told before is not told again.
-    let (changes, second) = try await all(contacts, after: start)
+    let (changes, second) = try await contacts.listing(after: start)
     #expect(changes.map(\.key) == [made.key])
     #expect(changes.first?.committedAt != .unknown)
-    #expect(try await all(contacts, after: second).0.isEmpty)
+    #expect(try await contacts.listing(after: second).0.isEmpty)
   }
 }

@@ -91,3 +91,16 @@ final class Turns: Sendable {
 
 /// What a configuration says to an engine.
 func settingsNode(_ text: String) throws -> YAMLNode { try YAMLDocument(text: text, file: "tidemark.yaml").root }
+
+extension RemoteObject {
+  /// Everything a listing tells until it is complete.
+  func listing(after start: Position? = nil) async throws -> ([Change], Position) {
+    var (changes, position) = ([Change](), start)
+    while true {
+      let batch = try await next(after: position)
+      changes += batch.changes
+      position = batch.through
+      if batch.completeAsOf != nil { return (changes, batch.through) }
+    }
+  }
+}

@@ -51,7 +51,7 @@ struct WebhooksOutTests {
         .delete, key: RecordKey("7"), fields: [:], expected: .init(version: nil, fields: ["number": 7]),
         idempotencyKey: "token-d")
     ])
-    #expect(deleted.map(\.word) == ["applied"])
+    #expect(deleted.map(\.name) == ["applied"])
     let requests = server.requests
     #expect(requests.allSatisfy { $0.method == "POST" && $0.target == "/hooks/orders" })
     #expect(
@@ -90,7 +90,7 @@ struct WebhooksOutTests {
       let server = try ScriptedServer { _ in .answer(200) }
       let object = try Self.receiver(server, rules)
       let outcomes = await object.apply((1...12).map(Self.create))
-      #expect(outcomes.map(\.word) == Array(repeating: "applied", count: 12))
+      #expect(outcomes.map(\.name) == Array(repeating: "applied", count: 12))
       #expect(Set(outcomes.compactMap { $0.applied?.key }).count == 12)
       let requests = server.requests
       #expect(requests.count == (type == "application/x-ndjson" ? 1 : 2))
@@ -119,9 +119,9 @@ struct WebhooksOutTests {
     let server = try ScriptedServer { _ in turns.next }
     let object = try Self.receiver(server, "{ format: cloudevents, batch: 5 }")
     let writes = [Self.create(1), Self.create(2)]
-    #expect(await object.apply(writes).map(\.word) == ["unavailable", "unavailable"])
-    #expect(await object.apply(writes).map(\.word) == ["retry", "retry"])
-    #expect(await object.apply(writes).map(\.word) == ["applied", "applied"])
+    #expect(await object.apply(writes).map(\.name) == ["unavailable", "unavailable"])
+    #expect(await object.apply(writes).map(\.name) == ["retry", "retry"])
+    #expect(await object.apply(writes).map(\.name) == ["applied", "applied"])
     let requests = server.requests
     #expect(requests.count == 3 && Set(requests.map(\.body)).count == 1)
     #expect(Set(requests.map { $0.header("webhook-id") }).count == 1)
@@ -138,7 +138,7 @@ struct WebhooksOutTests {
     ])
   func answers(_ status: Int, _ word: String) async throws {
     let server = try ScriptedServer { _ in .answer(status, headers: [("Location", "/other")]) }
-    #expect(try await Self.receiver(server).apply([Self.create(1)]).map(\.word) == [word])
+    #expect(try await Self.receiver(server).apply([Self.create(1)]).map(\.name) == [word])
     #expect(server.requests.count == 1)
   }
 
@@ -146,7 +146,7 @@ struct WebhooksOutTests {
   func refusedInBatch() async throws {
     let server = try ScriptedServer { $0.text.contains("token-2") ? .answer(422) : .answer(200) }
     let object = try Self.receiver(server, "{ batch: 10 }")
-    #expect(await object.apply((1...3).map(Self.create)).map(\.word) == ["applied", "rejected", "applied"])
+    #expect(await object.apply((1...3).map(Self.create)).map(\.name) == ["applied", "rejected", "applied"])
   }
 
   @Test("changes side by side are batched while a request is under way, and each gets its own answer")

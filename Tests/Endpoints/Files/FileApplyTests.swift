@@ -24,7 +24,7 @@ struct FileApplyTests {
     let outcomes = await scene.apply(
       Self.write(.update, "1", ["name": "Mug"], expecting: ["name": "Cup"]), Self.write(.delete, "2"),
       Self.write(.create, nil, ["sku": "4", "name": "Jar", "price": .decimal("5.50")]))
-    #expect(outcomes.map(\.word) == ["applied", "applied", "applied"])
+    #expect(outcomes.map(\.name) == ["applied", "applied", "applied"])
     #expect(try scene.text() == "sku;name;note;price\r\n3;\"a; b\";;\r\n1;Mug;\"\";\r\n4;Jar;;5.50\r\n")
     #expect(outcomes[0].applied?.after?["name"] == "Mug")
     #expect(outcomes[2].applied?.after?["price"] == "5.50")
@@ -42,7 +42,7 @@ struct FileApplyTests {
     let outcomes = await scene.apply(
       Self.write(.update, "1", ["a": ["b": 5]], expecting: ["a": ["b": 2]]), Self.write(.update, "9", ["a": 1]),
       Self.write(.create, nil, ["id": 1, "a": 7]))
-    #expect(outcomes.map(\.word) == ["mismatch", "mismatch", "mismatch"])
+    #expect(outcomes.map(\.name) == ["mismatch", "mismatch", "mismatch"])
     #expect(try scene.text("items.json") == #"[{"id":1,"a":{"b":1,"c":2}}]"#)
     let applied = await scene.apply(
       Self.write(.update, "1", ["a": ["b": 5]], expecting: ["a": ["b": .decimal("1.0")], "d": nil]))
@@ -76,7 +76,7 @@ struct FileApplyTests {
         group.addTask {
           let outcome = await scene.apply(
             Self.write(.create, nil, ["id": .string("\(number)"), "v": "x"], token: "\(number)"))
-          #expect(outcome.map(\.word) == ["applied"])
+          #expect(outcome.map(\.name) == ["applied"])
         }
       }
       group.addTask {
@@ -102,7 +102,7 @@ struct FileApplyTests {
     try scene.put("id,name\n1,Glass\n3,Jar\n")
     let outcomes = await scene.apply(
       Self.write(.update, "1", ["name": "Mug"], expecting: ["name": "Cup"]), Self.write(.update, "3", ["name": "Pot"]))
-    #expect(outcomes.map(\.word) == ["mismatch", "applied"])
+    #expect(outcomes.map(\.name) == ["mismatch", "applied"])
     #expect(try scene.text() == "id,name\n1,Glass\n3,Pot\n")
   }
 
@@ -115,7 +115,7 @@ struct FileApplyTests {
       Self.write(.update, "1", ["a b": "x"]), Self.write(.update, "1", ["a": "\u{1}"]),
       Self.write(.update, "1", ["id": "2"]))
     #expect(outcomes.map(\.code) == ["file.value", "file.value", "file.value"])
-    #expect(await scene.apply(Self.write(.update, "1", ["a": "x"])).map(\.word) == ["applied"])
+    #expect(await scene.apply(Self.write(.update, "1", ["a": "x"])).map(\.name) == ["applied"])
     #expect(
       try scene.text("items.xml")
         == "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<list xmlns=\"urn:l\" made=\"today\">\n  <item>\n    <id>1</id>\n    <a>x</a>\n  </item>\n</list>\n"
@@ -132,7 +132,7 @@ struct FileApplyTests {
     let scene = try await FileScene("{ path: items.csv }")
     #expect(await scene.apply(Self.write(.create, nil, ["id": "1"])).map(\.code) == ["file.missing"])
     let making = try await FileScene("{ path: items.csv, create: true }")
-    #expect(await making.apply(Self.write(.create, nil, ["id": "1", "name": "=x"])).map(\.word) == ["applied"])
+    #expect(await making.apply(Self.write(.create, nil, ["id": "1", "name": "=x"])).map(\.name) == ["applied"])
     #expect(try making.text() == "id,name\n1,\"'=x\"\n")
     #expect(try await making.contents()["1"]?["name"] == "=x")
   }

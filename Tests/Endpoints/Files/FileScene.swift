@@ -114,18 +114,6 @@ extension Change {
 }
 
 extension Outcome {
-  /// The first word of what became of a write.
-  var word: String {
-    switch self {
-    case .applied: "applied"
-    case .mismatch: "mismatch"
-    case .retry: "retry"
-    case .unavailable: "unavailable"
-    case .rejected: "rejected"
-    case .unknown: "unknown"
-    }
-  }
-
   var applied: Applied? { if case .applied(let applied) = self { applied } else { nil } }
 
   /// The code of a failure.
